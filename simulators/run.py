@@ -18,6 +18,7 @@ from ingest.clock import ScaledClock
 from ingest.files import keep_private
 from ingest.login import BrokerAddress
 from ingest.places import PlacesError
+from ingest.setup.extras import MissingExtraError
 from simulators.devices.faults import FaultRates, skews
 from simulators.devices.fleet import Fleet, FleetSettings
 from simulators.devices.ledger import Ledger, Report
@@ -26,6 +27,7 @@ from simulators.devices.officers import on_patrol
 from simulators.devices.warm_start import history
 from simulators.dialects import SPEAKERS, translated
 from simulators.dialects.mapping import write_mapping
+from simulators.dialects.posting import Poster
 from simulators.world import neighbourhood
 from simulators.world.life import World
 from simulators.world.rhythm import LocalDays
@@ -91,7 +93,8 @@ def simulate(
     speakers = [SPEAKERS[name](calendar.zone) for name in run.dialects]
 
     def said(messages: Iterator[SimulatedMessage]) -> Iterator[SimulatedMessage]:
-        return translated(messages, speakers, site, run.site_id, own_topics=run.own_topics) if speakers else messages
+        posted = fleet_settings.post is not None
+        return translated(messages, speakers, site, run.site_id, own_topics=run.own_topics, posted=posted)
 
     endless = math.isinf(run.speed)
     report = Report(site=run.site_id, seed=run.seed, boot=boot, origin_ms=origin, speed=None if endless else run.speed)
@@ -169,6 +172,7 @@ def add_arguments(found: argparse.ArgumentParser) -> None:
     add(
         "--own-topics", action="store_true", help="publish dialects on the vendor's own topics, as beside an edge agent"
     )
+    add("--post", metavar="URL", help="post there what real devices post, with HTTP Digest and --password-file")
     add(
         "--bindings",
         type=Path,
@@ -248,7 +252,8 @@ def run(args: argparse.Namespace) -> int:
             write_mapping(args.bindings, site, speakers, args.places)
             return 0
         password = "" if args.password_file is None else args.password_file.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError, PlacesError) as error:
+        poster = Poster(args.post, password, args.tls_ca) if args.post else None
+    except (OSError, ValueError, PlacesError, MissingExtraError) as error:
         logger.error("%s", error)  # noqa: TRY400 - the text says it all; a trace would hide it
         return 2
     settings = RunSettings(
@@ -263,6 +268,7 @@ def run(args: argparse.Namespace) -> int:
             tls=bool(args.tls or args.tls_ca), tls_ca=args.tls_ca,
         ),
         site_id=args.site, shared_connections=args.connections, hold_s=args.hold_s,
+        post=None if poster is None else poster.post,
     )  # fmt: skip
     with _signals() as stopped:
         ready = args.ready.touch if args.ready is not None else lambda: None

@@ -31,6 +31,8 @@ class FleetSettings:
     site_id: str = "quarter"
     shared_connections: int = 0
     """Send through so many connections instead of one a device (for sites of thousands)."""
+    post: Callable[[SimulatedMessage], bool] | None = None
+    """Posts what goes by HTTP, and tells whether it was taken."""
     hold_s: float = 0.0
     """After a reconnect, send again what was acknowledged so recently: a broker killed between saves forgets it."""
 
@@ -136,10 +138,14 @@ class Fleet:
         self.ledger.handed(message)
         if message.course == "lost":
             return
+        if message.posting is not None and self.settings.post is not None:
+            if self.settings.post(message):
+                self.ledger.acknowledged(message)
+            return
+        self._unacknowledged += 1
         devices = self._devices
         connection = self._dispatch if message.device == DISPATCH else devices[message.device % len(devices)]
         connection.waiting.put(Outbound(message.topic, message.payload, source=message))
-        self._unacknowledged += 1
         connection.session.send()
         self._watch(connection)
 

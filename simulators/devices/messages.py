@@ -25,6 +25,24 @@ DISPATCH: Final = -1
 Course = Literal["sent", "lost", "repeated", "spoilt", "incident"]
 
 
+class Spoken(NamedTuple):
+    """One message as a device of some vendor sends it."""
+
+    topic: str
+    """The vendor's own, as at a broker beside the devices; of a dialect that is posted the path, without its slash."""
+    payload: bytes
+    content_type: str = "application/json"
+
+
+class Posting(NamedTuple):
+    """How a message goes by HTTP."""
+
+    account: str
+    headers: tuple[tuple[str, str], ...]
+    first: Spoken | None = None
+    """What whoever is not known says before it."""
+
+
 class SimulatedMessage(NamedTuple):
     """One MQTT message, or one that was lost on its way to being one."""
 
@@ -41,6 +59,8 @@ class SimulatedMessage(NamedTuple):
     """(ts, seq) of observations that show a scenario by themselves; seq -1 for devices that cannot number."""
     spoilt: str = ""
     late: bool = False
+    posting: Posting | None = None
+    """None: it goes by MQTT."""
 
 
 def boot_of(seed: int, origin_ms: int) -> str:

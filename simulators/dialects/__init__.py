@@ -9,7 +9,7 @@ from simulators.dialects.cameras import (
     OnvifSpeaker,
     ViidSpeaker,
 )
-from simulators.dialects.speaker import Speaker, Spoken, translated
+from simulators.dialects.speaker import Speaker, translated
 from simulators.dialects.things import (
     EspHomeSpeaker,
     SenmlSpeaker,
@@ -28,4 +28,4 @@ SPEAKERS: dict[str, type[Speaker]] = {
 }  # fmt: skip
 """Name of a codec → who speaks its dialect."""
 
-__all__ = ["SPEAKERS", "Speaker", "Spoken", "translated"]
+__all__ = ["SPEAKERS", "Speaker", "translated"]

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Final, Literal
 
 from ingest.codecs.bindings import Binding
 from ingest.places import Device
-from simulators.dialects.speaker import PICTURE, Speaker, Spoken
+from simulators.devices.messages import Posting, Spoken
+from simulators.dialects.speaker import PICTURE, Speaker
 from simulators.world.vehicles import Body
 
 _DECLARED: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -27,7 +28,7 @@ def _mac(device: str) -> str:
 class HikvisionSpeaker(Speaker):
     """Cameras that post XML: running totals of people, plates beside a picture."""
 
-    name = "hikvision"
+    name, posts = "hikvision", True
     says: ClassVar = {"camera": ("count/person",), "gate": ("gate",)}
     _VEHICLES: Final = {
         "car": "vehicle", "truck": "truck", "bus": "largeBus", "van": "van", "motorcycle": "twoWheelVehicle",
@@ -85,7 +86,7 @@ class HikvisionSpeaker(Speaker):
 class DahuaSpeaker(Speaker):
     """Cameras with a rule for people and one for vehicles, and ITSAPI's pushes of plates with pictures in them."""
 
-    name = "dahua"
+    name, posts = "dahua", True
     says: ClassVar = {"camera": ("count/person", "count/vehicle", "state/video"), "gate": ("gate",)}
     _RULES: ClassVar[dict[str, str]] = {"person": "People", "vehicle": "Vehicles"}
     _VEHICLES: Final = {
@@ -262,14 +263,25 @@ class OnvifSpeaker(Speaker):
 class ViidSpeaker(Speaker):
     """A platform's list of vehicles in the form of GA/T 1400, with a picture in base64."""
 
-    name = "gat1400"
+    name, posts = "gat1400", True
     says: ClassVar = {"gate": ("gate",)}
     _CLASSES: Final = {"car": "K33", "truck": "H11", "bus": "K11", "motorcycle": "M21"}
     _LIST: Final = "VIID/MotorVehicles"
 
     def bindings(self, device: Device) -> list[Binding]:
         """Map its number at the platform, and the compass codes of the street."""
-        return [Binding(self.name, device.id, self._LIST, self._number(device.id), directions={"1": "in", "2": "out"})]
+        number = self._number(device.id)
+        return [
+            Binding(self.name, device.id, match, number, directions={"1": "in", "2": "out"})
+            for match in (self._LIST, number)  # by MQTT; by HTTP, where it has an account
+        ]
+
+    def posting(self, device: str, spoken: Spoken) -> Posting:
+        """Say who it is as GA/T 1400 has it; whoever is not known registers."""
+        del spoken
+        number = self._number(device)
+        register = Spoken("VIID/System/Register", _json({"RegisterObject": {"DeviceID": number}}))
+        return Posting(number, (("User-Identify", number), ("content-type", "application/VIID+JSON")), register)
 
     def say(self, device: str, body: Body, ts: int) -> list[Spoken]:
         """Say a vehicle."""

@@ -4,26 +4,17 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, tzinfo
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final
 
 from ingest import topics
 from ingest.codecs.bindings import Binding
 from ingest.places import Device
-from simulators.devices.messages import DISPATCH, SimulatedMessage
+from simulators.devices.messages import DISPATCH, Posting, SimulatedMessage, Spoken
 from simulators.world.neighbourhood import Neighbourhood
 from simulators.world.vehicles import Body
 
 PICTURE: Final = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00no picture\r\n--x{}\xff\xd9"
 """Stands for a JPEG: with a line in it that looks like the end of a part."""
-
-
-class Spoken(NamedTuple):
-    """One message as the device sends it."""
-
-    topic: str
-    """The vendor's own, as at a broker beside the devices; of a dialect that is posted the path, without its slash."""
-    payload: bytes
-    content_type: str = "application/json"
 
 
 class Speaker(ABC):
@@ -39,6 +30,8 @@ class Speaker(ABC):
     """That of its codec."""
     says: ClassVar[dict[str, tuple[str, ...]]]
     """Type of device → what it says of what that sees: ``count/person``, ``gate``, ``state/door``, ``level/noise``."""
+    posts: ClassVar[bool] = False
+    """Real ones post it by HTTP."""
 
     def __init__(self, zone: tzinfo) -> None:
         self.zone = zone
@@ -53,6 +46,10 @@ class Speaker(ABC):
     @abstractmethod
     def say(self, device: str, body: Body, ts: int) -> list[Spoken]:
         """Return the messages that say an observation; the first of a counter is preceded by how its totals stood."""
+
+    def posting(self, device: str, spoken: Spoken) -> Posting:
+        """Return how a message is posted; the account has the device's name."""
+        return Posting(device, (("content-type", spoken.content_type),))
 
     def can_say(self, device: Device, body: Body) -> bool:
         """Tell whether a device of its type says this in the dialect."""
@@ -97,11 +94,12 @@ def translated(
     site_id: str,
     *,
     own_topics: bool = False,
+    posted: bool = False,
 ) -> Iterator[SimulatedMessage]:
     """Say messages of devices in the first dialect that knows their type.
 
     They go out on a topic below the device's own, which a station's broker lets it write; with `own_topics` on the
-    vendor's, as at a broker beside an edge agent.
+    vendor's, as at a broker beside an edge agent. What real devices post is `posted` to such an agent.
     What the dialect has no word for is lost, and stands so in the books. A message that is sent twice is the last one
     again. Spoilt ones are left out: they are of our own payload.
     """
@@ -116,12 +114,9 @@ def translated(
             for one in last.get(message.device, ()):
                 yield one._replace(at=message.at, course="repeated", causes=())
         elif message.course == "sent":
-            said, unsaid = _said(
-                message,
-                device,
-                speaker,
-                "" if own_topics else topics.observations(site_id, device.beat, device.id).removesuffix("obs"),
-            )
+            by_http = posted and speaker.posts
+            topic = topics.observations(site_id, device.beat, device.id).removesuffix("obs")
+            said, unsaid = _said(message, device, speaker, "" if own_topics or by_http else topic, posted=by_http)
             last[message.device] = said[-1:]
             yield from said
             if unsaid:
@@ -129,7 +124,7 @@ def translated(
 
 
 def _said(
-    message: SimulatedMessage, device: Device, speaker: Speaker, below: str
+    message: SimulatedMessage, device: Device, speaker: Speaker, below: str, *, posted: bool
 ) -> tuple[list[SimulatedMessage], tuple[Body, ...]]:
     said, unsaid = list[SimulatedMessage](), list[Body]()
     for body in message.observations:
@@ -140,8 +135,11 @@ def _said(
             continue
         for spoken in spoken_now:
             said.append(
-                message._replace(topic=below + spoken.topic, payload=spoken.payload, observations=(), causes=())
-            )
+                message._replace(
+                    topic=below + spoken.topic, payload=spoken.payload, observations=(), causes=(),
+                    posting=speaker.posting(device.id, spoken) if posted else None,
+                )
+            )  # fmt: skip
         causes = tuple(cause for cause in message.causes if cause == (ts, body.get("seq", -1)))
         said[-1] = said[-1]._replace(observations=(body,), causes=causes)
     return said, tuple(unsaid)

@@ -9,7 +9,8 @@ import msgspec
 
 from ingest.codecs.bindings import Binding
 from ingest.places import Device
-from simulators.dialects.speaker import Speaker, Spoken
+from simulators.devices.messages import Spoken
+from simulators.dialects.speaker import Speaker
 from simulators.world.vehicles import Body
 
 _CONTACTS: Final = {"door": "state/door", "manhole": "state/cover"}

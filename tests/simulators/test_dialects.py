@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from contextlib import closing
 from dataclasses import replace
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -15,15 +16,20 @@ from hypothesis import strategies as st
 from ingest.codecs.bindings import Binding, Bindings
 from ingest.codecs.codec import VendorMessage
 from ingest.codecs.vendors import NAMES
+from ingest.edge.edge_file import HttpAccount, HttpPart
+from ingest.edge.sources.http import HttpSource
 from ingest.gateway.plates import normalise
 from ingest.login import BrokerAddress
 from ingest.observations import Count, Gate
 from ingest.places import load_places
 from simulators.devices.fleet import FleetSettings
+from simulators.devices.messages import Spoken
 from simulators.dialects import SPEAKERS, translated
 from simulators.dialects.mapping import bindings_of
+from simulators.dialects.posting import Poster
 from simulators.run import RunSettings, main, simulate
 from tests.ingest.codecs.cases import Feed
+from tests.ingest.edge.posting import Taken
 from tests.simulators.worlds import EVENING, NO_FAULTS, SITE, Ear, observations, world
 from tests.support import examples, wait_for
 
@@ -201,3 +207,29 @@ def test_dialects_are_published_below_the_devices_or_as_beside_an_agent(broker, 
         wait_for(lambda: sum("zigbee2mqtt" in one.topic for one in ear.heard) >= report.acknowledged, "all of it")
     assert report.acknowledged == report.devices[device.id].n > 0
     assert {one.topic for one in ear.heard if "zigbee2mqtt" in one.topic} == {f"{below}zigbee2mqtt/{device.id}"}
+
+
+@pytest.mark.parametrize("name", ["hikvision", "dahua", "gat1400"])
+def test_what_real_devices_post_is_posted_to_an_agents_port(broker, tmp_path, name):
+    device, speaker = device_of("gate"), SPEAKERS[name](ZONE)
+    (tmp_path / "password").write_text("open sesame", encoding="utf-8")
+    who = speaker.posting(device.id, Spoken("a", b"")).account
+    account = HttpAccount(name=who, password_file=tmp_path / "password", codecs=(name,))
+    taken = Taken()
+    taken.bindings = speaker.bindings(device)
+    source = HttpSource(HttpPart(accounts=(account,), port=0), "cameras", taken)
+    source.start()
+    try:
+        with closing(Poster(f"http://127.0.0.1:{source.port}", "open sesame")) as poster:
+            settings = RunSettings(
+                origin_ms=EVENING - 7_200_000, speed=float("inf"), duration_s=240, scenarios=False, dialects=(name,)
+            )
+            fleet = FleetSettings(broker=BrokerAddress(port=broker.port), post=poster.post)
+            report = simulate(SITE.only([device.id]), settings, fleet, NO_FAULTS)
+    finally:
+        source.close()
+    books = report.devices[device.id]
+    assert report.acknowledged == len(taken.heard) > 0
+    assert report.unacknowledged == 0
+    ways = [one.direction for _, one in taken.heard]
+    assert (ways.count("in"), ways.count("out")) == (books.in_, books.out)

@@ -25,7 +25,7 @@ class Taken:
     """Takes messages as an agent does, without a disk: what was handed over stays in `heard`."""
 
     def __init__(self):
-        self.heard, self.messages, self.fails = [], [], False
+        self.heard, self.messages, self.fails, self.bindings = [], [], False, BINDINGS
         self.gate = threading.Event()
         self.gate.set()
         self._codecs: dict[str, Codec] = {}
@@ -35,7 +35,7 @@ class Taken:
         if self.fails:
             raise RuntimeError("a fault of ours")
         if codec not in self._codecs:
-            self._codecs[codec] = codec_class(codec)(Bindings(BINDINGS), Memory(), ZoneInfo("Asia/Shanghai"))
+            self._codecs[codec] = codec_class(codec)(Bindings(self.bindings), Memory(), ZoneInfo("Asia/Shanghai"))
         meaning = self._codecs[codec].decode(message)
         self.messages.append(message)
         self.heard += meaning.observations
