@@ -19,6 +19,7 @@ from deploy.station.station_accounts import remove_accounts
 from ingest import topics
 from ingest.clock import wall_ms
 from ingest.edge.claim import ClaimAnswer, ClaimError, ClaimKeys, ClaimRequest, Enrolment, seal, unseal
+from ingest.health import CERTIFICATE_DAYS
 from ingest.login import BrokerAddress
 from ingest.mqtt import Inbound, MemoryStorage, Outbound, Outbox, Session
 from ingest.places import Device, Places
@@ -29,7 +30,6 @@ _AGAIN_MS: Final = 3_600_000
 _NOTED: Final = 10
 """Refusals of one code in the audit log; the rest only counts."""
 _TURN_MS: Final = 60_000
-_DAY_MS: Final = 86_400_000
 _ABOUT: Final = 200
 
 
@@ -69,7 +69,7 @@ class ClaimDesk:
         self._site, self._credentials, self._book, self._places = site, credentials, book, places
         self._keys_of, self._audit = keys_of, audit
         self._noted: Counter[str] = Counter()
-        self._swept_ms = self._told_ms = 0
+        self._turned_ms = 0
         self._waiting = MemoryStorage()
         self._session = Session(
             login, f"desk-{site}-{uuid.uuid4().hex[:8]}", outbox=Outbox(self._waiting, keep_refused=False),
@@ -90,14 +90,12 @@ class ClaimDesk:
         return self._session.up
 
     def turn(self, now_ms: int | None = None) -> None:
-        """Take the accounts of old codes away, and once a day tell how long devices' certificates are still good."""
+        """Take the accounts of old codes away, and tell whose certificate is about to end; once a minute."""
         now_ms = wall_ms() if now_ms is None else now_ms
         try:
-            if now_ms - self._swept_ms >= _TURN_MS:
-                self._swept_ms = now_ms
+            if abs(now_ms - self._turned_ms) >= _TURN_MS:
+                self._turned_ms = now_ms
                 self._sweep(now_ms)
-            if now_ms - self._told_ms >= _DAY_MS and self.up:
-                self._told_ms = now_ms
                 self._tell_certificates(now_ms)
         except (PkiError, OSError) as error:
             _LOG.error("codes and certificates of devices: %s", error)
@@ -110,12 +108,14 @@ class ClaimDesk:
             self._credentials.tell()
 
     def _tell_certificates(self, now_ms: int) -> None:
-        """Tell it in the name of the devices: an alert is raised where it is to be, in the log and for good."""
-        places = self._places()
-        for device, issued in self._credentials.certificates.newest().items():
+        """Tell it in the name of the devices: an alert is raised, and is over when nobody tells it any more."""
+        days = {name: one.days_left(now_ms) for name, one in self._credentials.certificates.newest().items()}
+        ending = [device for device, left in days.items() if left <= CERTIFICATE_DAYS]
+        places = self._places() if ending and self.up else None
+        for device in ending:
             at = None if places is None else places.devices.get(device)
             if at is not None:
-                payload = msgspec.json.encode({"certificate_days": issued.days_left(now_ms)})
+                payload = msgspec.json.encode({"certificate_days": days[device]})
                 self._waiting.put(Outbound(topics.health(self._site, at.beat, device), payload))
         self._session.wake()
 

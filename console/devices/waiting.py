@@ -1,8 +1,8 @@
 """What speaks and belongs to no device yet: told by edge agents and by the gateway, shown until somebody approves."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -55,11 +55,8 @@ def waiting(site_dir: Path, places: Places) -> list[Unbound]:
     store = site_dir / "store.db"
     if not store.exists():
         return []
-    reader = StoreReader(store, ZoneInfo("UTC"))
-    try:
+    with closing(StoreReader(store, untouched=True)) as reader:
         found = msgspec.convert(reader.strangers(), list[Unbound], strict=False)
-    finally:
-        reader.close()
     bound = Bindings([one for device in places.devices.values() for one in device.bindings])
     return [one for one in found if not _is_known(one, bound, places)]
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from console.common import SUPERVISED, FoundSite, failing_parts
 from console.deliver.examined import examine_delivery
-from console.doctor import agents, doors, machine, own_files, servers
+from console.doctor import admission, agents, doors, machine, own_files, servers
 from console.doctor.verdicts import Check, Finding, fail, in_words, ok, or_ok, warn
 from deploy.node.lock import is_locked
 from deploy.settings import Settings
@@ -95,6 +95,7 @@ def _of_site(settings: Settings) -> dict[str, Finding | list[Finding]]:
     found["grafana"] = servers.grafana(settings)
     found["kafka"] = servers.kafka(settings)
     found["certificates"] = servers.certificates(settings)
+    found["admission"] = admission.admission(settings)
     found["node"] = node(settings)
     return found
 

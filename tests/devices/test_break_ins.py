@@ -106,6 +106,7 @@ def test_with_one_that_has_ended(station):
     assert not visitor.connect()
     visitor.leave()
     is_told(station, "certificate verify failed")
+    certificates.revoke("noise-01")
 
 
 def test_with_one_that_was_revoked_and_the_connection_that_was_there(station):

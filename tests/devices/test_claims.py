@@ -12,8 +12,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from console.devices.claim_book import ClaimBook
+from ingest import topics
 from ingest.edge import claim as claims
 from ingest.edge.claim import ClaimError, ClaimKeys, Ticket, claim, new_code, seal, unseal
+from ingest.health import read_health
+from ingest.mqtt import Session
 from tests.support import wait_for
 
 
@@ -147,3 +150,22 @@ def test_codes_that_cannot_be_read_are_said(tmp_path):
 def test_every_refusal_has_words():
     kinds = get_args(get_type_hints(claims.ClaimAnswer)["refused"])
     assert {*kinds} - {""} == {*claims._REFUSED}
+
+
+def test_certificates_that_are_about_to_end_are_told_in_their_devices_names(station):
+    certificates, heard = station.credentials.certificates, []
+    node = Session(
+        station.settings.broker, "", filters=[topics.health("s", "+", "+")],
+        on_message=lambda message: heard.append((message.topic.decode(), message.payload)),
+    )  # fmt: skip
+    node.start()
+    wait_for(lambda: node.up, "the node listens")
+    certificates.issue("manhole-09", days=9)
+    issued = certificates.issue("cover-01", days=9)
+    station.desk.turn(issued.made_ms + 60_000)
+    wait_for(lambda: heard, "it is told")
+    node.close()
+    assert heard == [(topics.health("s", "old-market", "cover-01"), b'{"certificate_days":8}')], "of no stranger"
+    assert read_health(heard[0][1]).certificate_days == 8
+    certificates.revoke("cover-01")
+    certificates.revoke("manhole-09")

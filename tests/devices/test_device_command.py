@@ -5,14 +5,23 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from console import edge_claim
 from console.cli.main import main
+from console.doctor.admission import admission
 from console.errors import CommandError
+from deploy.settings import load_settings
+from ingest import topics
 from ingest.edge.edge_file import load_edge_file
+from ingest.health import AgentReport, Stranger
 from ingest.places import load_places
+from stream.sinks.store.store_sink import StoreSink
+from tests.stream import make_results as make
+from tests.stream.make_results import T0
 from tests.support import wait_for
 
 PLACE = ("--at", "121.4665,31.2335")
@@ -195,3 +204,71 @@ def test_pki_as_the_administrator_uses_it(station, capsys):
     assert pki("renew", "camera-99") == 1
     assert pki("issue", "manhole-7", "--csr", str(station.folder / "patrolgrid.toml")) == 1
     assert not station.certified("manhole-7").connect()
+
+
+def test_what_waits_is_approved(station, capsys):
+    met = [
+        Stranger("tasmota", "tele/lamp-7/SENSOR", "Switch1", guess="door", name="Lamp 7"),
+        Stranger("zigbee2mqtt", "zigbee2mqtt/0x01", "contact"),
+        Stranger("native", topics.observations("s", "creekside", "noise-99")),
+    ]
+    report = AgentReport(beat="old-market", device="camera-01", ts=T0, strangers=tuple(met))
+    with closing(StoreSink(station.settings.site_dir / "store.db", "s")) as sink:
+        sink.write([make.results(1, agents=[report])])
+
+    def waiting():
+        assert device(station, "list", "--waiting", "--json") == 0
+        return {one["match"]: one["number"] for one in json.loads(capsys.readouterr().out)["waiting"]}
+
+    capsys.readouterr()
+    assert device(station, "list", "--waiting") == 0
+    said = capsys.readouterr().out
+    assert re.search(r"tasmota +tele/lamp-7/SENSOR +Switch1 +door +camera-01", said)
+    assert device(station, "approve", str(waiting()["tele/lamp-7/SENSOR"]), "--id", "door-07") == 0
+    added = places(station).devices["door-07"]
+    assert (added.type, added.beat, added.name["en"]) == ("door", "old-market", "Lamp 7"), (
+        "guessed, and where it was heard"
+    )
+    (binding,) = added.bindings
+    assert (binding.codec, binding.match, binding.part) == ("tasmota", "tele/lamp-7/SENSOR", "Switch1")
+    assert "door-07" in station.credentials.accounts()
+    capsys.readouterr()
+    assert device(station, "approve", str(waiting()["zigbee2mqtt/0x01"]), "--id", "x") == 2
+    assert "--type" in capsys.readouterr().err, "nobody can tell what it is"
+    assert device(station, "approve", str(waiting()["zigbee2mqtt/0x01"]), "--to", "door-07") == 0
+    assert [one.codec for one in places(station).devices["door-07"].bindings] == ["tasmota", "zigbee2mqtt"]
+    capsys.readouterr()
+    number = str(waiting()[topics.observations("s", "creekside", "noise-99")])
+    assert device(station, "approve", number, "--id", "other", "--type", "noise", "--beat", "creekside") == 2
+    assert device(station, "approve", number, "--type", "noise", "--beat", "creekside") == 0
+    assert places(station).devices["noise-99"].bindings == ()
+    capsys.readouterr()
+    assert waiting() == {}
+
+
+def test_the_doctor_looks_at_who_may_connect(station, capsys):
+    def found():
+        return {(one.state, one.code) for one in admission(station.settings)}
+
+    certificates, broker = station.credentials.certificates, station.credentials.station.broker
+    station.credentials.tell()
+    assert found() == {("ok", "ok")}
+    certificates.issue("smoke-77", days=20)
+    certificates.issue("smoke-78", days=5, now=datetime.now(UTC) - timedelta(days=9))
+    assert found() == {("warn", "soon"), ("fail", "over")}
+    certificates.revoke("smoke-77")
+    certificates.revoke("smoke-78")
+    assert found() == {("fail", "revoked")}, "the broker does not know it yet"
+    station.credentials.tell()
+    rules = broker / "devices.acl"
+    before = rules.read_text()
+    rules.write_text(before.replace("pattern deny ", "# pattern deny "))
+    (one,) = admission(station.settings)
+    assert one.values["lines"] == "pattern deny patrolgrid/v1/+/patrol/%u/#"
+    rules.write_text(before)
+    listed = certificates.list.read_bytes()
+    certificates.list.write_bytes(b"[{")
+    assert found() == {("fail", "bad")}
+    certificates.list.write_bytes(listed)
+    assert found() == {("ok", "ok")}
+    assert admission(load_settings(None, {}))[0].code == "none"
