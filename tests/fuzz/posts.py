@@ -44,10 +44,10 @@ class _Port:
     def challenges(self, *, stale: bool, old: bool) -> list[str]:
         return self.accounts.challenges(1.0, stale=stale, old=old)
 
-    def hold(self, size: int) -> None:
+    async def room(self, size: int) -> None:
         self.held += size
 
-    def release(self, size: int) -> None:
+    async def release(self, size: int) -> None:
         self.held -= size
 
     def tell(self, peer: str, detail: str) -> None:

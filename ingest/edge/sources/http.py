@@ -27,8 +27,9 @@ logger = logging.getLogger(__name__)
 _CONNECTIONS: Final = 200
 _OF_ONE: Final = 20
 """Connections of one address."""
-_AT_ONCE: Final = 12 << 20
-"""Bytes of bodies that are held at the same time."""
+_AT_ONCE: Final = 6 << 20
+"""Bytes of bodies that are held at the same time; others wait."""
+_ROOM_S: Final = 20.0
 _METHODS: Final = frozenset({"POST", "PUT"})
 _MORE_METHODS: Final = _METHODS | {"GET", "DELETE"}
 """Of dialects that have paths of their own, and know what to answer."""
@@ -63,7 +64,7 @@ class HttpSource(EdgeSource):
         self._talks: dict[asyncio.Task[None], Talk] = {}
         self._open: Counter[str] = Counter()
         """Connections by address."""
-        self._held = 0
+        self._held, self._free = 0, asyncio.Condition()
         self._said: dict[tuple[str, str], float] = {}
 
     def start(self) -> None:
@@ -87,7 +88,7 @@ class HttpSource(EdgeSource):
             self.trouble = f"the port is closed: {type(error).__name__}"
 
     async def _serve(self) -> None:
-        with ThreadPoolExecutor(2, "posted") as spool:
+        with ThreadPoolExecutor(1, "posted") as spool:
             self._loop.set_default_executor(spool)
             handshake = self.header_s if self._tls else None
             server = await asyncio.start_server(
@@ -182,15 +183,20 @@ class HttpSource(EdgeSource):
         """Return what stands in WWW-Authenticate."""
         return self._accounts.challenges(self._loop.time(), stale=stale, old=old)
 
-    def hold(self, size: int) -> None:
-        """Take room for bytes of a body. Raises `NotTakenError` where there is none."""
-        if self._held + size > _AT_ONCE:
-            raise NotTakenError(503, "too many large bodies at once", end=True)
-        self._held += size
+    async def room(self, size: int) -> None:
+        """Wait for room for a body of so many bytes. Raises `NotTakenError` where there is none for long."""
+        try:
+            async with asyncio.timeout(_ROOM_S), self._free:
+                await self._free.wait_for(lambda: not self._held or self._held + size <= _AT_ONCE)
+                self._held += size
+        except TimeoutError:
+            raise NotTakenError(503, "too many large bodies at once", end=True) from None
 
-    def release(self, size: int) -> None:
+    async def release(self, size: int) -> None:
         """Give room back."""
-        self._held -= size
+        async with self._free:
+            self._held -= size
+            self._free.notify_all()
 
     def tell(self, peer: str, detail: str) -> None:
         """Count a refusal, and say why, once a minute for each address and reason."""

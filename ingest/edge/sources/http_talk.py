@@ -78,10 +78,10 @@ class Port(Protocol):
     def challenges(self, *, stale: bool, old: bool) -> list[str]:
         """Return what stands in WWW-Authenticate."""
 
-    def hold(self, size: int) -> None:
-        """Take room for bytes of a body. Raises `NotTakenError` where there is none."""
+    async def room(self, size: int) -> None:
+        """Wait for room for a body of so many bytes. Raises `NotTakenError` where there is none for long."""
 
-    def release(self, size: int) -> None:
+    async def release(self, size: int) -> None:
         """Give room back."""
 
     def tell(self, peer: str, detail: str) -> None:
@@ -135,17 +135,22 @@ class Talk:
             old = "user-identify" in request.headers
             admitted = self._port.admit(request, self._peer)
             self._known = True
-            async with asyncio.timeout(_BODY_S):
-                body = await self._body(request, admitted.most_bytes)
+            size = _length(request, admitted.most_bytes)
+            await self._port.room(size)
         except NotTakenError as error:
             return await self._refuse(error, old=old)
         except TimeoutError:
             return await self._refuse(NotTakenError(408, "a request that took too long", end=True))
-        size = len(body)
         try:
+            async with asyncio.timeout(_BODY_S):
+                body = await self._body(admitted.most_bytes)
             reply = await self._port.take(request, admitted, body, self._peer)
+        except NotTakenError as error:
+            return await self._refuse(error, old=old)
+        except TimeoutError:
+            return await self._refuse(NotTakenError(408, "a request that took too long", end=True))
         finally:
-            self._port.release(size)
+            await self._port.release(size)
         await self._answer(reply, old=old)
         return True
 
@@ -156,28 +161,14 @@ class Talk:
             self._http.receive_data(await self._reader.read(CHUNK))
         return event
 
-    async def _body(self, request: Request, most: int) -> bytes:
-        """Return the body, and keep its room. Raises `NotTakenError` for one that is too long."""
-        parts: list[bytes] = []
-        size = int(request.headers.get("content-length", "0"))
-        if size > most:
-            raise NotTakenError(413, f"a body of more than {most} bytes", end=True)
-        size = 0
-        try:
-            while isinstance(event := await self._event(), h11.Data):
-                size += len(event.data)
-                if size > most:
-                    size -= len(event.data)
-                    break
-                self._port.hold(len(event.data))
-                parts.append(bytes(event.data))
-        except BaseException:
-            self._port.release(sum(map(len, parts)))
-            raise
-        if not isinstance(event, h11.EndOfMessage):
-            self._port.release(size)
-            raise NotTakenError(413, f"a body of more than {most} bytes", end=True)
-        return b"".join(parts)
+    async def _body(self, most: int) -> bytes:
+        """Return the body. Raises `NotTakenError` for one that is too long."""
+        found = bytearray()
+        while isinstance(event := await self._event(), h11.Data):
+            if len(found) + len(event.data) > most:
+                raise _too_long(most)
+            found += event.data
+        return bytes(found)
 
     # -- answers -------------------------------------------------------------------------------------------------------
 
@@ -232,6 +223,18 @@ class Talk:
         self._writer.write(data or b"")
         async with asyncio.timeout(_ANSWER_S):
             await self._writer.drain()
+
+
+def _length(request: Request, most: int) -> int:
+    """Return how long a body may become. Raises `NotTakenError` where it says that it is longer than is taken."""
+    length = int(request.headers.get("content-length", "0"))
+    if length > most:
+        raise _too_long(most)
+    return most if "transfer-encoding" in request.headers else length
+
+
+def _too_long(most: int) -> NotTakenError:
+    return NotTakenError(413, f"a body of more than {most} bytes", end=True)
 
 
 def _checked(event: h11.Request) -> Request:
