@@ -115,6 +115,15 @@ class Bindings:
                 return [other for other in self._patterns[codec] if other.match == one.match]
         return ()
 
+    def on(self, codec: str, topic: str) -> Sequence[Binding]:
+        """Return the bindings whose match is just this topic: whatever comes there is what they mean."""
+        return self._exact.get((codec, topic), ())
+
+    def only(self, codec: str) -> Sequence[Binding]:
+        """Return a codec's bindings where all are one device's: what speaks without a name can be that one alone."""
+        found = [one for one in self.all if one.codec == codec]
+        return found if len({one.device for one in found}) == 1 else ()
+
     def devices(self) -> frozenset[str]:
         """Return the ids of all devices."""
         return frozenset(one.device for one in self.all)

@@ -67,6 +67,8 @@ class AxisCamera(Codec):
         serial = own[:64] if isinstance(own, str) and own else serial
         data, source = (one if isinstance(one, dict) else {} for one in (inner.get("data"), inner.get("source")))
         ts = instant_ms(said.get("timestamp"), self.zone)
+        if self.bindings.on(self.name, message.topic) and isinstance(said.get("topic"), str):
+            levels = said["topic"][:200].split("/")
         kind = "/".join(level.rpartition(":")[2] for level in levels)
         if _ANALYTICS in kind:
             self._scenario(serial, kind.rpartition("/")[2], data, ts)

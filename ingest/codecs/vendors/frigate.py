@@ -45,7 +45,10 @@ class Frigate(Codec):
         topic, payload = message.topic, message.payload
         prefix, _, last = topic.rpartition("/")
         bound = () if last in _EVENTS else self.bindings.find(self.name, topic)
-        if bound:
+        if bound and payload.lstrip()[:1] == b"{":
+            said = read_json(payload)
+            (self._event if isinstance(said, dict) and "after" in said else self._update)(prefix, said)
+        elif bound:
             number = self.number(bare(payload))
             if number is None:
                 raise UnreadableError(Reason.TYPE, "no number, expected how many are there")
@@ -66,7 +69,8 @@ class Frigate(Codec):
             self.tell("no_news")
 
     def _behind(self, binding: Binding, prefix: str) -> bool:
-        return binding.codec == self.name and ("/" not in binding.match or binding.match.startswith(f"{prefix}/"))
+        whole = not prefix or "/" not in binding.match or binding.match.startswith(f"{prefix}/")
+        return binding.codec == self.name and whole
 
     def _here(self, said: str, bound: Sequence[Binding]) -> None:
         if self._message.retained and said == "online":
@@ -80,7 +84,7 @@ class Frigate(Codec):
             raise UnreadableError(Reason.TYPE, "no object with an id under `after`, expected an event of Frigate")
         camera, label = str(after.get("camera", "")), str(after.get("label", ""))
         of: Json = "person" if label == "person" else "vehicle" if label in _VEHICLES else None
-        bound = self.bindings.find(self.name, f"{prefix}/{camera}", camera)
+        bound = self.bindings.find(self.name, f"{prefix}/{camera}", camera, self._message.topic)
         if not bound and of:
             self.stranger(camera, guess="gate" if of == "vehicle" else "camera")
         for binding in bound:
@@ -130,7 +134,7 @@ class Frigate(Codec):
             self.tell("no_news")
             return
         camera, number, plate = (said.get(name) for name in ("camera", "id", "plate"))
-        for binding in self.bindings.find(self.name, f"{prefix}/{camera}", str(camera)):
+        for binding in self.bindings.find(self.name, f"{prefix}/{camera}", str(camera), self._message.topic):
             if binding.part != _PLATES or not isinstance(number, str) or not isinstance(plate, str):
                 self.tell("no_news")
             elif self._message.retained:

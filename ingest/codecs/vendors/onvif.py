@@ -62,7 +62,8 @@ class Onvif(Codec):
     def read(self, message: VendorMessage) -> None:
         """Say what an event means, by its topic."""
         prefix, mark, rest = f"/{message.topic}".partition(f"/{_MARK}/")
-        if not mark or not message.payload:
+        plainly = not mark and bool(self.bindings.on(self.name, message.topic))
+        if not (mark or plainly) or not message.payload:
             self.tell("no_news")
             return
         prefix = prefix[1:] or _MARK
@@ -74,10 +75,12 @@ class Onvif(Codec):
             raise UnreadableError(Reason.TYPE, "no object, expected one with UtcTime, Source and Data")
         source, data = _items(said.get("Source")), _items(said.get("Data"))
         rule = next((str(source[name]) for name in _RULES if source.get(name)), unquote(rest.rpartition("/")[2]))
+        kind = _kind(data) if plainly else kind
         if said.get("PropertyOperation") == "Deleted":
             self.tell("no_news")
             return
         bound = self.bindings.find(self.name, prefix, message.topic)
+        bound = bound or (self.bindings.only(self.name) if prefix == _MARK else ())
         if not bound:
             self._unknown(prefix, rule, kind)
             return
@@ -151,6 +154,13 @@ class Onvif(Codec):
         word = next((text for name, text in _texts(data) if name == "Direction"), None)
         number = str(data.get("ObjectId", ""))[:64]
         self.gate(binding, ts, way=binding.way(word), plate=plate[:40], vehicle=vehicle, identity=number)
+
+
+def _kind(data: dict[str, Json]) -> str:
+    """Return what an event is that comes on a topic of its own, by what is in it."""
+    fields = {_PLATE: "LicensePlateInfo", _COUNTER: "Count", _CROSSED[0]: "ObjectId"}
+    fields |= {topic: field for topic, (field, _, _) in _STATES.items() if field != "State"}
+    return next((topic for topic, field in fields.items() if field in data), "")
 
 
 def _items(said: Json) -> dict[str, Json]:

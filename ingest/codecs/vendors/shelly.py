@@ -78,18 +78,22 @@ class Shelly(Codec):
         elif not first and rest:
             device, _, what = rest.partition("/")
             self._first(self.bindings.find(self.name, device, f"shellies/{device}"), device, what, payload)
-        elif topic.endswith("/online"):
-            say_status(self, self._bound(topic.removesuffix("/online")), bare(payload))
-        elif topic.endswith("/events/rpc"):
-            self._notified(topic.removesuffix("/events/rpc"), _object(payload))
-        elif "/status/" in topic:
-            device, _, component = topic.rpartition("/status/")
-            self._component(self._bound(device), device, component, _object(payload), None)
+        elif f"/{topic}".endswith("/online"):
+            say_status(self, self._bound(topic[: -len("/online")]), bare(payload))
+        elif f"/{topic}".endswith("/events/rpc"):
+            self._notified(topic[: -len("/events/rpc")], _object(payload))
+        elif "/status/" in f"/{topic}":
+            device, _, component = f"/{topic}".rpartition("/status/")
+            self._component(self._bound(device[1:]), device[1:], component, _object(payload), None)
+        elif self.bindings.on(self.name, topic):
+            self._notified(topic, _object(payload))
         else:
             self.tell("no_news")
 
-    def _bound(self, *matches: str) -> Sequence[Binding]:
-        return self.bindings.find(self.name, *matches, *(match.rpartition("/")[2] for match in matches))
+    def _bound(self, name: str, *others: str) -> Sequence[Binding]:
+        matches = (name, *others)
+        found = self.bindings.find(self.name, *matches, *(match.rpartition("/")[2] for match in matches))
+        return found or (() if name else self.bindings.only(self.name))
 
     # -- the second generation ---------------------------------------------------------------------------------------
 

@@ -65,12 +65,12 @@ class Tasmota(Codec):
             self.tell("no_news")
             return
         name = "/".join(level for level in levels if level not in {"tele", "stat"})
-        bound = self.bindings.find(self.name, name, message.topic)
+        bound = self.bindings.find(self.name, name, message.topic) or (() if name else self.bindings.only(self.name))
         if last == "LWT":
             say_status(self, bound, bare(message.payload))
         elif _BARE.match(last):
             self._say(bound, {last: bare(message.payload)})
-        elif last not in _PARTS:
+        elif last not in _PARTS and not self.bindings.on(self.name, message.topic):
             self.tell("no_news")
         else:
             said = read_json(message.payload)
