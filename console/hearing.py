@@ -8,12 +8,14 @@ import os
 import statistics
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
+from datetime import UTC, tzinfo
 from typing import Any, Final
 
 import msgspec
 
 from ingest import topics
 from ingest.clock import Clock, ClockGuard
+from ingest.codecs.site_dialects import Dialects
 from ingest.codecs.words import RULE_UNITS, WordError, reading_of
 from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.intake import Intake
@@ -117,7 +119,7 @@ class Hearing:
 
     Parameters
     ----------
-    site, settings, clock, command_keys
+    site, settings, clock, command_keys, zone
         As the site's node has them.
     plates
         Makes tokens; without one, with a key that is forgotten.
@@ -130,7 +132,9 @@ class Hearing:
         clock: Clock,
         plates: Plates | None = None,
         command_keys: Sequence[bytes] = (),
+        zone: tzinfo = UTC,
     ) -> None:
+        self._zone = zone
         self.site, self._settings, self._clock, self._command_keys = site, settings, clock, command_keys
         self._guard = ClockGuard(settings.clock_ahead_s, settings.backfill_days * 86_400)
         self._plates = plates or Plates([(os.urandom(2).hex(), os.urandom(32))])
@@ -139,17 +143,18 @@ class Hearing:
     def go_by(self, places: Places | None) -> None:
         """Take the places that are known now; None where there are none yet."""
         self.places = places or Places({}, {})
-        self._intake = self._asked(self.places)
         self._if_known = self._asked(None)
+        self._intake = self._asked(self.places)
         self._said: dict[tuple[str, str, int], HeardRow] = {}
 
     def hear(self, topic: str, payload: bytes, *, retained: bool = False) -> Heard:
         """Return what becomes of a message."""
         parts = topic.removeprefix(f"{topics.ROOT}/{self.site}/").split("/")
         officer = topics.officer_of(topic, self.site)
-        parsed = topics.parse_device_topic(topic)
+        parsed = topics.parse_device_topic(topic) or topics.below_device(topic)
         device = parsed.device if parsed else officer or (parts[1] if len(parts) == 3 else "")
-        shown = self._plates.hidden_payload(payload[: 64 << 10]).decode("utf-8", "backslashreplace")
+        speaks = self._routes.speaks(topic)  # there may be names in it, and pictures of people
+        shown = "" if speaks else self._plates.hidden_payload(payload[: 64 << 10]).decode("utf-8", "backslashreplace")
         heard = Heard(
             at_ms=self._clock.now_ms(), topic=self._plates.hidden_text(topic), device=device, leaf=parts[-1],
             beat=parsed.beat if parsed else "", retained=retained, size=len(payload), payload=shown,
@@ -180,13 +185,17 @@ class Hearing:
         return {"type": "Feature", "properties": properties, "geometry": geometry}
 
     def _asked(self, places: Places | None) -> Intake:
-        routes = Routes(self.site, places, accept_unknown=places is None or self._settings.accept_unknown)
+        unknown = places is None or self._settings.accept_unknown
+        routes = self._routes = Routes(self.site, places, accept_unknown=unknown, dialects=True)
+        dialects = Dialects(self.site, self._zone)
+        dialects.go_by({} if places is None else places.devices)
         return Intake(
             routes=routes,
             clock=self._clock,
             plates=self._plates,
             settings=self._settings,
             command_keys=self._command_keys,
+            dialects=dialects,
         )
 
     def _take(self, heard: Heard, intake: Intake, topic: str, payload: bytes) -> None:

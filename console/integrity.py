@@ -12,6 +12,7 @@ import msgspec
 
 from console.people import people_file
 from ingest import frame
+from ingest.codecs import site_dialects
 from ingest.files import all_put_aside
 from ingest.frame import FrameKind
 from ingest.gateway import quarantine
@@ -24,6 +25,7 @@ DATABASES: Final = {
     "log.db": (log_file.APPLICATION, log_file.VERSION),
     "store.db": (tables.APPLICATION_ID, tables.VERSION),
     "quarantine.db": (quarantine.APPLICATION, quarantine.VERSION),
+    site_dialects.FILE: (site_dialects.APPLICATION, site_dialects.VERSION),
     "influx.db": None,
     people_file.NAME: (people_file.APPLICATION, people_file.VERSION),
 }

@@ -18,6 +18,8 @@ from msgspec.structs import replace
 from deploy.settings import Settings
 from deploy.settings.sections import Kafka
 from ingest.clock import Clock, DataClock, ScaledClock, SystemClock
+from ingest.codecs.bindings import BindingError
+from ingest.codecs.site_dialects import check_bindings
 from ingest.days.calendar_file import LAST_CALENDAR, CalendarFile
 from ingest.days.site_calendar import SiteCalendar, entries_of
 from ingest.files import read_json
@@ -83,6 +85,16 @@ def open_places(settings: Settings, folder: Path) -> PlacesFile:
 def check_places(places: Places, settings: Settings, path: Path) -> None:
     """Raise `PlacesError` for places of a file that can be read and still cannot be worked with."""
     check_overrides(places)
+    try:
+        check_bindings(places.devices.values())
+    except BindingError as error:
+        raise PlacesError(f"{path}: {error}") from error
+    speaking = next((device.id for device in places.devices.values() if device.bindings), "")
+    if speaking and settings.kafka.bootstrap:
+        raise PlacesError(
+            f"{path}: device {speaking!r} has bindings, which a city's gateways do not go by: let an edge agent speak "
+            "for it (`patrolgrid edge run`)"
+        )
     ShardMap(settings.kafka.shards if settings.kafka.bootstrap else 1, places.beats)
     try:
         Grid(places.bounds(), settings.pipeline.hotspot_cell_m)

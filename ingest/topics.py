@@ -195,6 +195,18 @@ def officer_of(topic: str, site: str) -> str | None:
     return officer if ID_PATTERN.match(officer) and topic == patrol_did(site, officer) else None
 
 
+def below_device(topic: str) -> DeviceTopic | None:
+    """Split a topic that a device of another dialect publishes on below its own id; None for any other.
+
+    >>> below_device("patrolgrid/v1/quarter/academy/lamp-7/tele/lamp/SENSOR").leaf
+    'tele/lamp/SENSOR'
+    """
+    parts = topic.split("/", 5)
+    if len(topic) > MAX_TOPIC or len(parts) != 6 or f"{parts[0]}/{parts[1]}" != ROOT or not parts[5]:
+        return None
+    return DeviceTopic(*parts[2:6]) if all(ID_PATTERN.match(part) for part in parts[2:5]) else None
+
+
 def parse_device_topic(topic: str) -> DeviceTopic | None:
     """Split a device topic, or return None where it is not one or an id is malformed.
 

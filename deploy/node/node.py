@@ -31,6 +31,7 @@ from deploy.wiring import (
     pipeline_config,
 )
 from ingest.clock import wall_ms
+from ingest.codecs.site_dialects import FILE as DIALECTS
 from ingest.files import keep_private
 from ingest.gateway.gateway import Gateway
 from ingest.gateway.gateway_settings import GatewayConfig
@@ -94,6 +95,8 @@ def run(settings: Settings, stop: StopRequest) -> int:
             settings=settings.gateway,
             identity=folder / "gateway.json",
             marker=folder / "reading.mark",
+            zone=settings.site.timezone,
+            dialects=folder / DIALECTS,
             gather_s=_GATHER_S if calm else 0.0,
         )
         gateway = make_gateway(settings, gateway_config, logged, log, sinks.quarantine, clock, engine.tell_unlogged)

@@ -55,6 +55,10 @@ class Memory:
             oldest = next(iter(self._values))
             self._changed.setdefault(oldest, self._values.pop(oldest))
 
+    def all(self) -> dict[str, bytes]:
+        """Return everything that is remembered, as `changes` gives it."""
+        return dict(self._values)
+
     def once(self, device: str, what: str) -> bool:
         """Tell whether this is said for the first time among a device's last ones, and remember it."""
         mark = blake2b(what.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()

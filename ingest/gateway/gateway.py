@@ -17,11 +17,13 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from ingest import topics
 from ingest.clock import Clock
+from ingest.codecs.site_dialects import Dialects
 from ingest.gateway.collector import Taken
 from ingest.gateway.gateway_settings import GatewayConfig
 from ingest.gateway.gateway_stats import GatewayStats, Meter
@@ -82,12 +84,14 @@ class Gateway:
         """Those that are to be."""
         self.calendar = self._next_calendar = b""
         """The newest calendar in the log, as far as this gateway has logged one, and the one that is to be."""
+        self._dialects = Dialects(config.site, ZoneInfo(config.zone))
         self._intake = Intake(
             routes=self._routes(places),
             clock=clock,
             plates=plates,
             settings=settings,
             command_keys=config.command_keys,
+            dialects=self._dialects,
         )
         self._inbox = Inbox(settings.max_payload_bytes, config.max_queued_bytes)
         identity = Identity(config.identity, config.full_name, settings.client_id)
@@ -124,6 +128,9 @@ class Gateway:
             if not self._keeper.telling:
                 raise
             _log.error("the log cannot be read, so repeats of what came before are not known: %s", error)
+        if self.config.dialects is not None:
+            self._dialects.open(self.config.dialects, self._log)
+            self._dialects.go_by({} if self.places is None else self.places.devices)
         self._in_hand.begin()
         self._writer.start()
         self._leaving.start()
@@ -146,6 +153,7 @@ class Gateway:
         self._writer.join()
         self._leaving.stop()
         self._session.close()
+        self._dialects.close()
         self._in_hand.end()
 
     def stats(self) -> GatewayStats:
@@ -216,6 +224,7 @@ class Gateway:
             places,
             accept_unknown=self.config.settings.accept_unknown,
             shards=ShardMap(self.config.shards, None if places is None else places.beats),
+            dialects=self.config.dialects is not None,
         )
 
     def _take_places(self, places: Places) -> None:
@@ -226,6 +235,7 @@ class Gateway:
             routes = self._routes(places)
             self._append([Record(RecordKind.PLACES, now_ms, payload, shard) for shard in range(self.config.shards)])
             self._intake.go_by(routes)
+            self._dialects.go_by(places.devices)
             self.places = places
             if self._edited is places:
                 self._edited = None
@@ -252,6 +262,7 @@ class Gateway:
         mids: Mids = {}
         taken: list[tuple[str, bytes]] = []
         until = time.monotonic() + self.config.gather_s
+        self._dialects.deaf = heard
         self._take_some(inbox, waiting, taken, mids)
         while self.config.gather_s and not heard and self._intake.may_wait() and not self._stopping.is_set():
             left = until - time.monotonic()
@@ -263,7 +274,7 @@ class Gateway:
         self._keep(done._replace(refusals=[]) if heard else done, {} if heard else mids)
 
     def _keep(self, done: Taken, mids: Mids) -> None:
-        self._keeper.put(Held(done.records, done.refusals, mids, done.observations))
+        self._keeper.put(Held(done.records, done.refusals, mids, done.observations, self._dialects.changes()))
 
     def _acknowledge(self, mids: Mids) -> None:
         # What came by a connection that is over cannot be acknowledged any more; it is stored all the same, because a
@@ -316,7 +327,10 @@ class Gateway:
 
     def _append_held(self, held: Held) -> None:
         # What people were told of keeps its time: the same alert then gets the same id.
-        self._append(held.records if held.told else self._with_time_of_now(held.records))
+        self._dialects.intend(held.memory, held.records, self._log)
+        if held.records:
+            self._append(held.records if held.told else self._with_time_of_now(held.records))
+            self._dialects.done()
         self._appended += held.observations
 
     def _with_time_of_now(self, records: list[Record]) -> list[Record]:

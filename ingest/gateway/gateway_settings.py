@@ -82,6 +82,10 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     marker: Path | None = None
     """File that knows what was being read when the process died, see `ingest.setup.crash_marker`; None: nobody does."""
 
+    zone: str = "UTC"
+    """Time zone of devices that speak a dialect and name none."""
+    dialects: Path | None = None
+    """File of what their codecs remember; None where dialects are not taken: of several gateways, none knows all."""
     command_keys: tuple[bytes, ...] = ()
     """Secrets by one of which a live site's commands must be signed, see `ingest.codecs.people`; empty: need not."""
 

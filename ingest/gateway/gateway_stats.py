@@ -25,6 +25,8 @@ class IntakeCounts(msgspec.Struct, kw_only=True):
     statuses: int = 0
     quarantined: Counter[str] = msgspec.field(default_factory=Counter)
     """By reason; an array counts once for each of its bad elements."""
+    told: Counter[str] = msgspec.field(default_factory=Counter)
+    """What codecs left out, or noted, on purpose (`ingest.codecs.codec.Told`)."""
     odd_units: dict[str, int] = msgspec.field(default_factory=dict)
     """Readings of a metric with a rule in a unit that is not known for it, by ``metric in unit``."""
 

@@ -12,32 +12,29 @@ import msgspec
 
 from ingest.clock import Clock, DataClock
 from ingest.codecs.lenient import NO_TIME, trimmed
-from ingest.codecs.native import NativeCodec, explain
+from ingest.codecs.native import Decoded, NativeCodec, explain
 from ingest.codecs.people import READERS, Said, said_record
+from ingest.codecs.site_dialects import Dialects
 from ingest.events import Command, DeviceStatus, Incident, PatrolDid, Status
 from ingest.gateway.collector import FEW, Collector, Hurry, Taken
 from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.gateway_stats import IntakeCounts
 from ingest.gateway.numbering import Numbering, RepeatFilter, repeat_key
-from ingest.gateway.plates import SEALED, Plates, SealedPlateError
+from ingest.gateway.plates import MOST_SEALED, Plates, SealedPlateError, too_many_sealed
 from ingest.gateway.quarantine import MAX_PAYLOAD
 from ingest.gateway.quotas import STRANGERS, UNREAD, Condenser, Quotas, RefusalSums
 from ingest.gateway.restless import Restless
 from ingest.gateway.routes import OUTPUT, Leaf, Route, Routes
 from ingest.health import AgentHealth, AgentReports, Stranger
 from ingest.log import Record, RecordKind
-from ingest.observations import LATEST_MS, Gate, Level, Observation, State, epoch_ms
+from ingest.observations import LATEST_MS, Level, Observation, State, epoch_ms
 from ingest.refusal import Refusal
 from ingest.signing import is_signed
 from ingest.vocabulary import Flag, Reason
 
-_MAX_SEALED: Final = 200
-"""Most sealed plates in a message, four times what an edge agent sends: opening one takes as long as fifty readings."""
 _STATUSES: Final = 50_000
 _STEP_MS: Final = 60_000  # so far a clock that follows the data goes within one record
 _NOT_OURS: Final = "not signed by the board of this site, or by another key than that of the gateway (commands.key)"
-_HALF_A_PLATE: Final = 64
-"""Bytes that a plate has at most, in any encoding."""
 _OBSERVATIONS: Final = Leaf.OBSERVATIONS
 """Looked up once: looking up a member of an enumeration takes as long as a whole check, and every message needs it."""
 
@@ -58,12 +55,13 @@ class Intake:
         plates: Plates,
         settings: GatewaySettings | None = None,
         command_keys: Sequence[bytes] = (),
+        dialects: Dialects | None = None,
     ) -> None:
         self._routes, self._clock, self._plates, self._shards = routes, clock, plates, routes.shards
         settings = settings or GatewaySettings()
         # A replay tells again what was said, to a node that only it speaks to.
         self._command_keys = command_keys if clock.live else ()
-        self._codec = NativeCodec(max_observations=settings.max_observations)
+        self._codec, self._dialects = NativeCodec(max_observations=settings.max_observations), dialects
         self._max_bytes = settings.max_payload_bytes
         self.repeats = RepeatFilter(settings.repeat_window_s)
         self.restless = Restless()
@@ -182,11 +180,8 @@ class Intake:
         self._cut()
         taken = Taken(self._whole, self._refusals, self._rows)
         self.counts.observations += self._rows
-        if self._codec.odd_units:
-            self.counts.odd_units = {
-                self._plates.hidden_text(f"{metric} in {unit}"): readings
-                for (metric, unit), readings in self._codec.odd_units.items()
-            }
+        if odd := self._codec.odd_units:
+            self.counts.odd_units = {self._plates.hidden_text(" in ".join(key)): number for key, number in odd.items()}
         self._reset()
         return taken
 
@@ -221,14 +216,15 @@ class Intake:
         if len(payload) > UNREAD and quotas.may_be_left_unread(quotas.share(device, self._now), payload):
             self._too_much(topic, payload, 1)
             return
-        observations, refusals, raws = self._codec.decode(payload)
+        spoken = self._spoken(topic, route, payload, retained=retained) if route.rest else self._codec.decode(payload)
+        (observations, refusals, raws), retained = spoken, retained and not route.rest
         for refusal in refusals:
-            self._refuse(topic, refusal.reason, refusal.detail, refusal.payload)
+            self._refuse(topic, refusal.reason, refusal.detail, refusal.payload, refusal.size)
         if not observations:
             quotas.pay(device, len(payload), self._now)
             return
-        if len(observations) > _MAX_SEALED and sum(map(_is_sealed, observations)) > _MAX_SEALED:
-            self._refuse(topic, Reason.SIZE, f"more than {_MAX_SEALED} sealed plates in one message", payload)
+        if too_many_sealed(observations):
+            self._refuse(topic, Reason.SIZE, f"more than {MOST_SEALED} sealed plates in one message", payload)
             return
         share = quotas.plenty.get(device)
         if share is not None and len(observations) == 1 and observations[0].boot == share.boot:
@@ -253,6 +249,20 @@ class Intake:
                 if raws is None:
                     raws = self._codec.elements(payload)
                 self._refuse(topic, *wrong, raws[index])
+
+    def _spoken(self, topic: str, route: Route, payload: bytes, *, retained: bool) -> Decoded:
+        """Return what a vendor's message came to; what a broker kept, its codec has judged."""
+        if self._dialects is None:
+            return Decoded([], [])
+        spoken = self._dialects.decode(
+            route.device, route.rest, payload, self._codec, received_ms=self._received(), retained=retained
+        )
+        self._agents.meet(route.beat, route.device, spoken.strangers, self._now)
+        for state in spoken.statuses:
+            if not retained or self._statuses.get(route.device) != state.encode():
+                self._take_status(topic, route, state, state.encode(), retained=retained)
+        self.counts.told = self._dialects.told
+        return spoken.decoded
 
     def _take_condensed(self) -> None:
         """Take the hazards that were over the quotas, and the newest status of each device."""
@@ -370,12 +380,10 @@ class Intake:
     def _refuse(
         self, topic: str, reason: str, detail: str, payload: bytes, size: int | None = None, times: int = 1
     ) -> None:
-        """Note what is refused, its texts and bytes without raw plates; what is too much of one source is only counted.
-
-        `times` is how many observations it is.
-        """
+        """Note that so many observations are refused, without raw plates; what is too much is only counted."""
         self.counts.quarantined[reason] += times
-        plates, length = self._plates, size or len(payload)
+        length, payload = size or len(payload), b"" if self._routes.speaks(topic) else payload
+        refusal = Refusal(reason, detail, payload, topic, self._received(), length, times)
         try:
             ours = reason in {Reason.PROCESSING, Reason.CRASH}  # what may be a fault of ours is kept whatever it costs
             if not ours and not self._quotas.keeps(self._source, len(payload), self._now):
@@ -383,18 +391,11 @@ class Intake:
                     topic = STRANGERS
                 elif reason != Reason.QUOTA:
                     self._quotas.blame(self._beat, self._source, "refused", self._now, times)
-                text = plates.hidden_text(detail)
-                self.sums.add(self._source, Refusal(reason, text, b"", topic, self._received(), length, times))
+                detail = self._plates.hidden_text(detail)
+                self.sums.add(self._source, Refusal(reason, detail, b"", topic, refusal.received_ms, length, times))
                 return
-            cut = len(payload) > MAX_PAYLOAD
-            payload, text = plates.hidden_payload(payload[:MAX_PAYLOAD]), plates.hidden_text(detail)
-            if cut:  # where it was cut, half a plate may stand
-                payload = payload[:-_HALF_A_PLATE]
-            topic = plates.hidden_text(topic)
+            refusal = self._plates.hidden_refusal(refusal, MAX_PAYLOAD)
         except Exception as error:  # noqa: BLE001 - rather no bytes than a raw plate
-            payload, text = b"", f"{detail[:60]} (bytes withheld, {type(error).__name__} while hiding plates)"
-        self._refusals.append(Refusal(reason, text, payload, topic, self._received(), length, times))
-
-
-def _is_sealed(observation: Observation) -> bool:
-    return isinstance(observation, Gate) and SEALED.match(observation.plate) is not None
+            detail = f"{detail[:60]} (bytes withheld, {type(error).__name__} while hiding plates)"
+            refusal = msgspec.structs.replace(refusal, payload=b"", detail=detail)
+        self._refusals.append(refusal)

@@ -15,6 +15,8 @@ from typing import Final
 import msgspec
 
 from ingest.gateway import plate_forms as forms
+from ingest.observations import Gate, Observation
+from ingest.refusal import Refusal
 
 _TOKEN: Final = re.compile(r"h1:[0-9A-Za-z_-]{12,60}\Z")
 _PREFIX: Final = "h1:"
@@ -23,6 +25,8 @@ _PROVEN: Final = re.compile(r"(h1:[0-9A-Za-z_-]{12,60})~([0-9a-f]{16})\Z")
 """A token that stands in the place of a plate in quarantine, with proof that this site made it."""
 SEALED: Final = re.compile(r"s1:[0-9a-f]{4}[A-Za-z0-9_-]{150}\Z")
 """A plate that an edge agent has sealed (`ingest.sealing`)."""
+MOST_SEALED: Final = 200
+"""In a message, four times what an edge agent sends: opening one takes as long as fifty readings."""
 _SEALED_PREFIX: Final = "s1:"
 LINK_DAYS: Final = 28
 """So long after a new key a vehicle's older tokens are given beside its new one; `models.rules.gates` remembers a
@@ -34,6 +38,8 @@ _NO_PLATE: Final = re.compile(
 _COLOUR: Final = re.compile(r"(?:蓝|黄|黄绿|绿|渐变绿|白|黑)(?=[^\W\d_a-zA-Z][A-Z])")
 """What some firmware writes before a plate: `蓝京A12345`."""
 _BEFORE: Final = 16
+_HALF_A_PLATE: Final = 64
+"""Bytes that a plate has at most, in any encoding."""
 _NAME_BYTES: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 _HIDDEN: Final = b"(plate-removed)"
 _MOST_COVERED: Final = 1_000
@@ -154,6 +160,14 @@ class Plates:
             value = forms.PLATE_BEFORE.sub(lambda match: self.token(match[0]), value)
         return forms.PLATE.sub(lambda match: self.token(match[0]), value)
 
+    def hidden_refusal(self, refusal: Refusal, most: int) -> Refusal:
+        """Return a refusal with texts and bytes without raw plates, of the bytes at most so many."""
+        payload = self.hidden_payload(refusal.payload[:most])
+        if len(refusal.payload) > most:  # where it was cut, half a plate may stand
+            payload = payload[:-_HALF_A_PLATE]
+        detail, topic = self.hidden_text(refusal.detail), self.hidden_text(refusal.topic)
+        return msgspec.structs.replace(refusal, payload=payload, detail=detail, topic=topic)
+
     def hidden_payload(self, raw: bytes) -> bytes:
         """Return a payload without raw plates: byte for byte as it came where it holds none.
 
@@ -263,3 +277,12 @@ def _token(key: tuple[str, bytes], text: str) -> str:
 
 def _proof(key: tuple[str, bytes], token: str) -> str:
     return hmac.digest(key[1], b"made here " + token.encode(), "sha256").hex()[:16]
+
+
+def too_many_sealed(observations: Sequence[Observation]) -> bool:
+    """Tell whether a message has more sealed plates than `MOST_SEALED`."""
+    return (
+        len(observations)
+        > MOST_SEALED
+        < sum(isinstance(one, Gate) and SEALED.match(one.plate) is not None for one in observations)
+    )

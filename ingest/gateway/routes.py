@@ -38,28 +38,39 @@ class Route(NamedTuple):
     device: str = ""
     shard: int = 0
     officer: str = ""
+    rest: str = ""
+    """Of a device that may speak a dialect: what stands behind its id."""
 
 
 OUTPUT: Final = Route(Leaf.OUTPUT)
 _LEAVES: Final = {"obs": Leaf.OBSERVATIONS, "status": Leaf.STATUS, "health": Leaf.HEALTH}
+_ITS_OWN: Final = frozenset({"status", "health"})
+"""What a device says in our words, whatever it speaks."""
 
 
 class Routes:
     """Looks topics up; remembers only those that lead somewhere, so that hostile topics fill no memory."""
 
     def __init__(
-        self, site: str, places: Places | None, *, accept_unknown: bool = False, shards: ShardMap | None = None
+        self,
+        site: str,
+        places: Places | None,
+        *,
+        accept_unknown: bool = False,
+        shards: ShardMap | None = None,
+        dialects: bool = False,
     ) -> None:
         """Take the site's places; with `accept_unknown` (or no places) any device of any beat is taken.
 
-        Without `shards` there is one.
+        Without `shards` there is one. With `dialects`, devices that have bindings may say anything below their id.
         """
         self._site, self._places = site, places
         self.shards = shards or ShardMap(1)
         self._accept_unknown = accept_unknown or places is None
-        devices = () if places is None else places.devices.values()
+        devices = () if places is None else tuple(places.devices.values())
         self.with_tokens = frozenset(device.id for device in devices if device.overrides.get(PLATE_TOKENS) is True)
         """Devices that may send tokens in the place of plates."""
+        self._speaking = frozenset(device.id for device in devices if dialects and device.bindings)
         self._strangers: set[str] = set()
         self._known: dict[str, Route] = {
             topics.incidents(site): Route(Leaf.INCIDENT),
@@ -77,7 +88,10 @@ class Routes:
         officer = topics.officer_of(topic, self._site)
         if officer is not None:
             return Route(Leaf.DID, officer=officer)
-        parsed = topics.parse_device_topic(topic)
+        parsed, below = topics.parse_device_topic(topic), topics.below_device(topic)
+        speaks = self.speaks(topic)
+        if speaks:
+            parsed = below
         wrong = ""
         if parsed is None:
             wrong = f"expected {topics.ROOT}/{self._site}/BEAT/DEVICE/obs or …/status"
@@ -91,14 +105,23 @@ class Routes:
         if unknown is not None:
             return Refusal(Reason.UNKNOWN_DEVICE, unknown)
         route = Route(
-            _LEAVES[parsed.leaf],
+            _LEAVES.get(parsed.leaf, Leaf.OBSERVATIONS),
             parsed.beat,
             parsed.device,
             self.shards.shard_of(parsed.beat),
+            rest=parsed.leaf if speaks else "",
         )
-        if len(self._known) < _CACHED:
+        if parsed.leaf in _LEAVES and len(self._known) < _CACHED:
             self._known[topic] = route
         return route
+
+    def speaks(self, topic: str) -> bool:
+        """Tell whether a vendor's message may come on a topic: no byte of it is kept where it is refused.
+
+        There may be names in it, and pictures of people.
+        """
+        below = topics.below_device(topic)
+        return below is not None and below.device in self._speaking and below.leaf not in _ITS_OWN
 
     def _unknown(self, parsed: topics.DeviceTopic) -> str | None:
         device = None if self._places is None else self._places.devices.get(parsed.device)

@@ -10,7 +10,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -35,6 +35,8 @@ class Held(msgspec.Struct):
     refusals: list[Refusal]
     mids: Mids
     observations: int
+    memory: Mapping[tuple[str, str], bytes | None] = {}
+    """What codecs remember once the records are in the log."""
     told: bool = False
     logged: bool = False
     safe: bool = False
@@ -164,7 +166,7 @@ class Keeper:
         while self._logging:
             held = self._logging[0]
             try:
-                if held.records:
+                if held.records or held.memory:
                     self._append(held)
             except Exception as error:  # noqa: BLE001 - whatever it is, the messages must not be lost
                 self._not_stored(error)
@@ -174,7 +176,7 @@ class Keeper:
                 return
             self._logging.popleft()
             self._size -= held.size
-            held.records, held.logged = [], True
+            held.records, held.memory, held.logged = [], {}, True
             if held.refusals:
                 self._refusing.append(held)
                 self._refusals += len(held.refusals)

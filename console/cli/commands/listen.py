@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -133,7 +134,8 @@ class _Listener:
         self._settings, self._zone = settings, site.zone(settings)
         self._texts = texts_of(options, settings)
         clock = make_clock(settings)
-        self._hearing = Hearing(settings.site.id, settings.gateway, clock, _plates(settings), _keys(settings))
+        zone = ZoneInfo(settings.site.timezone)
+        self._hearing = Hearing(settings.site.id, settings.gateway, clock, _plates(settings), _keys(settings), zone)
         self._places = PlacesFile(settings.places_file, site.folder / LAST_GOOD)
         self.tallies: dict[str, DeviceTally] = {}
         self._asked_for: set[tuple[str, str]] = set()
