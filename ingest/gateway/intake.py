@@ -360,8 +360,7 @@ class Intake:
             self.restless.note(route.device, self._now)
         # The time in a last will is that of the connection, not of its end: what counts is when it came.
         status = DeviceStatus(beat=route.beat, device=route.device, state=state, ts=self._received())
-        share = self._quotas.share(route.device, self._now)
-        if not self._quotas.over_status(share):
+        if not self._quotas.over_status(self._quotas.share(route.device, self._now)):
             self._append_status(route, status)
             return
         if route.device in self._late_statuses:
