@@ -50,6 +50,7 @@ class Memory:
         if raw is None:
             del self._values[key]
             return
+        self._values.pop(key, None)  # at the end again: what is said often outlives what somebody makes up
         self._values[key] = raw
         while len(self._values) > _MOST_KEYS:
             oldest = next(iter(self._values))

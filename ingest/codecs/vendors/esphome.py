@@ -34,6 +34,7 @@ _GONE: Final = frozenset({"unavailable", "unknown", "none", "nan", "null", ""})
 _STATES: Final = frozenset({"binary_sensor", "switch", "cover", "lock", "text_sensor", "input_boolean", "valve"})
 _LEVELS: Final = frozenset({"sensor", "number", "input_number", "counter"})
 _PLAIN: Final = re.compile(r"[a-z][a-z0-9_]{0,40}\Z")
+_MOST_UNBOUND: Final = 1_000
 _MOST_LEARNT: Final = 200
 """Characters of a topic whose class is worth remembering."""
 
@@ -66,6 +67,8 @@ class EspHome(Codec):
         super().__init__(bindings, memory, zone)
         self._below: dict[str, list[Binding]] = defaultdict(list)
         """Beginning of a topic, of any length → what is bound below it: a board's will is for all of its things."""
+        self._unbound: dict[str, _Known] = {}
+        """What is bound to nothing, for a guess: told again at each connection, so not worth being saved."""
         for one in bindings.all:
             if one.codec == self.name:
                 levels = one.match.split("/")
@@ -87,7 +90,7 @@ class EspHome(Codec):
             if bound[0].meaning != "ignore":
                 self._heard(bound[0], message)
         elif last == "state" and whole.count("/") >= 2:
-            known = self.memory.get(f"class/{message.topic}", _Known) or _Known()
+            known = self._known(message.topic)
             kind = whole.split("/")[-2]
             if kind in {"binary_sensor", "sensor"}:
                 metric = _CLASSES.get(known.device_class, known.device_class)
@@ -109,7 +112,7 @@ class EspHome(Codec):
         if self.memory.get(f"gone/{binding.device}", bool):
             self.memory.put(f"gone/{binding.device}", None)
             self.status(binding.device, "online")
-        known = self.memory.get(f"class/{message.topic}", _Known) or _Known()
+        known = self._known(message.topic)
         metric = _CLASSES.get(known.device_class, known.device_class) or thing[:64] or "state"
         number = self.number(said)
         if number is None or binding.states or kind in _STATES:
@@ -154,12 +157,18 @@ class EspHome(Codec):
     def _learn(self, topic: str, what: str, said: str) -> None:
         if not said or len(topic) > _MOST_LEARNT:
             return
-        known = self.memory.get(f"class/{topic}", _Known) or _Known()
+        known = self._known(topic)
         if what == "device_class" and _PLAIN.match(said):
             known.device_class = said
         elif what == "unit_of_measurement" and len(said) <= 16 and said.isprintable():
             known.unit = said
-        self.memory.put(f"class/{topic}", known)
+        if self.bindings.find(self.name, topic):
+            self.memory.put(f"class/{topic}", known)
+        elif len(self._unbound) < _MOST_UNBOUND:
+            self._unbound[topic] = known
+
+    def _known(self, topic: str) -> _Known:
+        return self.memory.get(f"class/{topic}", _Known) or self._unbound.get(topic) or _Known()
 
 
 def _things(said: Json) -> Iterator[dict[str, Json]]:

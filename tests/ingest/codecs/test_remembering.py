@@ -91,6 +91,9 @@ def test_of_far_too_many_keys_the_oldest_are_forgotten_and_saved_as_gone(monkeyp
     memory = Memory({str(number): b"1" for number in range(3)})
     memory.put("new", 1)
     assert memory.changes() == {"0": None, "new": b"1"}
+    memory.put("1", 2)
+    memory.put("newer", 1)
+    assert memory.changes() == {"1": b"2", "2": None, "newer": b"1"}
 
 
 @given(st.lists(st.integers(0, 60), max_size=120))
