@@ -41,6 +41,8 @@ _PERSONAL: Final = {
     "face", "idnum", "identityinfo", "personinfo", "facelibtype", "humanname",
 }  # fmt: skip
 """Events about one person, and names of what they hold."""
+_END: Final = b"</EventNotificationAlert>"
+_MOST_ALERTS: Final = 64
 _ENDS: Final = (("in", "enter"), ("out", "exit"))
 _YES: Final = {"1", "true", "history", "yes"}
 
@@ -66,7 +68,7 @@ class Hikvision(Codec):
             if start in {b"{", b"["}:
                 events = objects(lowered(read_json(content, charset)))
             else:
-                events = [read_xml(content, charset)]
+                events = [read_xml(one, charset) for one in _alerts(content)]
             for event in events:
                 for alert in objects(event.get("eventnotificationalert", event)):
                     found = True
@@ -177,6 +179,14 @@ class Hikvision(Codec):
             return
         self.memory.put(key, True if active else None)
         self.state(binding, ts, metric, word if active else "ok", backfill=backfill)
+
+
+def _alerts(content: bytes) -> list[bytes]:
+    """Return the documents in a piece of a stream, without what stands around them."""
+    pieces = content.split(_END)
+    if len(pieces) > _MOST_ALERTS:
+        raise UnreadableError(Reason.SIZE, f"more than {_MOST_ALERTS} events in one message")
+    return [one[max(one.find(b"<"), 0) :] + _END for one in pieces[:-1]] or pieces
 
 
 def _text(value: Json) -> str:

@@ -288,3 +288,14 @@ def test_a_path_may_be_mapped_with_its_slash_or_without():
     for path in ("/hik", "hik"):
         to = Feed("hikvision", [Binding("hikvision", "d-1", path)])
         assert len(say(to, anpr()).observations) == 1
+
+
+def test_a_piece_of_a_stream_has_several_events_and_something_around_them():
+    to = feed(directions={"forward": "in"})
+    head = 'Content-Type: application/xml; charset="UTF-8"\r\nContent-Length: 7\r\n\r\n'
+    text = f"{head}{anpr()}\r\n--boundary\r\n{head}{anpr('京B23456')}\r\n--bound"
+    assert [one.plate for _, one in say(to, text).observations] == ["京A12345", "京B23456"]
+    bomb = anpr().replace("?>", '?><!DOCTYPE a [<!ENTITY b "c">]>', 1)
+    for some in (bomb, bomb.partition("?>")[2]):
+        assert [one.reason for one in say(feed(), some).refusals] == [Reason.XML]
+    assert [one.reason for one in say(feed(), anpr() * 100).refusals] == [Reason.SIZE]
