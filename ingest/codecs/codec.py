@@ -176,6 +176,16 @@ class Codec(ABC):
         Raises `UnreadableError` to refuse all of it: nothing of it is then taken, and nothing remembered.
         """
 
+    def welcome(self, sender: str, now_ms: int) -> None:
+        """Take a sender for one that has registered, where the dialect wants that: for trying a message alone."""
+        if self.named_in:
+            self.memory.put(self.registration(sender), now_ms)
+
+    @staticmethod
+    def registration(sender: str) -> str:
+        """Return the key under which it is remembered when a sender registered, or last spoke."""
+        return f"registered/{sender[:40]}"
+
     @staticmethod
     def number(value: object) -> float | None:
         """Return a number that may stand in a text, None for what is none.

@@ -39,6 +39,17 @@ def test_with_a_binding_it_says_what_the_message_becomes(said, capsys):
     assert "smoke" not in shown
 
 
+def test_a_message_of_a_system_that_registers_can_be_tried_alone(tmp_path, capsys):
+    path = tmp_path / "said.json"
+    path.write_text('{"MotorVehicleObject": {"MotorVehicleID": "1", "PlateNo": "无车牌"}}', encoding="utf-8")
+    system = "99999900005030000001"
+    words = ["codec", "try", "--codec", "gat1400", "--topic", "/VIID/MotorVehicles", "--payload", str(path)]
+    assert main([*words, "--bind", f"device=gate-1 match={system}"]) == 1
+    assert "HTTP 401" in capsys.readouterr().out
+    assert main([*words, "--bind", f"device=gate-1 match={system}", "--sender", system]) == 0
+    assert "gate-1  gate" in capsys.readouterr().out
+
+
 def test_bindings_come_from_the_files_that_have_them(said, tmp_path, capsys):
     settings, places = tmp_path / "edge.toml", tmp_path / "places.geojson"
     settings.write_text(f'[[bindings]]\ncodec = "zigbee2mqtt"\ndevice = "door-01"\nmatch = "{TOPIC}"\n', "utf-8")

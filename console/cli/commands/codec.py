@@ -31,6 +31,8 @@ examples:
       --bind "device=door-01 match=zigbee2mqtt/front part=contact"
   patrolgrid codec try --codec zigbee2mqtt --topic zigbee2mqtt/front --payload first.json --payload next.json \\
       --bindings edge.toml
+  patrolgrid codec try --codec gat1400 --topic /VIID/MotorVehicles --sender 99999900005030000001 \\
+      --payload said.json
   mosquitto_sub -C 1 -t zigbee2mqtt/front | patrolgrid codec try --codec zigbee2mqtt --topic zigbee2mqtt/front \\
       --payload -
 
@@ -56,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--bind", action="append", default=[], metavar="WORDS", help="a binding: device=ID match=TOPIC part=... of=...")
     add("--bindings", type=Path, metavar="FILE", help="bindings of a settings file of the agent, or of a places file")
     add("--header", action="append", default=[], metavar="NAME:VALUE", help="header of an HTTP request")
-    add("--sender", default="", metavar="ACCOUNT", help="account that sent it")
+    add("--sender", default="", metavar="ACCOUNT", help="account that sent it, and is registered")
     add("--retained", action="store_true", help="the broker had kept it")
 
 
@@ -67,6 +69,8 @@ def run(options: argparse.Namespace) -> int:
         return _list(texts, as_json=options.json)
     zone = ZoneInfo(settings.site.timezone)
     codec = codec_class(options.codec)(_bindings(options), Memory(), zone)
+    if options.sender:
+        codec.welcome(options.sender, wall_ms())
     meanings = [(message, codec.decode(message)) for message in _messages(options, codec)]
     if options.json:
         print_json([_as_json(meaning) for _, meaning in meanings])

@@ -128,7 +128,7 @@ class Gat1400(Codec):
         if not _ID.match(ident):
             self._answer(_BAD_CONTENT, ident)
             raise UnreadableError(Reason.TYPE, "User-Identify has not the 20 digits of GA/T 1400")
-        key = _key(ident)
+        key = self.registration(ident)
         if what == "register":
             self.memory.put(key, message.received_ms)
         else:
@@ -142,12 +142,12 @@ class Gat1400(Codec):
 
     def _registered(self, ident: str) -> None:
         """Note that a registered system is there. Raises `UnreadableError` for one that is not, or not any more."""
-        now, last = self._message.received_ms, self.memory.get(_key(ident), int)
+        now, last = self._message.received_ms, self.memory.get(self.registration(ident), int)
         if last is None or now - last > _LAPSES_MS:
             self._answer(_INVALID_OPERATION, ident, http=401)
             raise UnreadableError(Reason.AUTH, "the system is not registered, or was silent for too long since")
         if not 0 <= now - last < _REFRESH_MS:
-            self.memory.put(_key(ident), now)
+            self.memory.put(self.registration(ident), now)
 
     def _json(self, payload: bytes, ident: str) -> Json:
         try:
@@ -263,10 +263,6 @@ class Gat1400(Codec):
         inner = images.get("SubImageInfoObject") if isinstance(images, dict) else images
         first = inner[0] if isinstance(inner, list) and inner else inner
         return instant_ms(first.get("ShotTime"), self.zone) if isinstance(first, dict) else None
-
-
-def _key(ident: str) -> str:
-    return f"registered/{ident[:40]}"
 
 
 def _is_there(has_plate: Json) -> bool:

@@ -25,7 +25,8 @@ class Taken:
     """Takes messages as an agent does, without a disk: what was handed over stays in `heard`."""
 
     def __init__(self):
-        self.heard, self.messages, self.fails, self.bindings = [], [], False, BINDINGS
+        self.heard, self.messages, self.refusals = [], [], []
+        self.fails, self.bindings = False, BINDINGS
         self.gate = threading.Event()
         self.gate.set()
         self._codecs: dict[str, Codec] = {}
@@ -39,6 +40,7 @@ class Taken:
         meaning = self._codecs[codec].decode(message)
         self.messages.append(message)
         self.heard += meaning.observations
+        self.refusals += meaning.refusals
         return meaning
 
     def observe(self, device, observations, remember=None):
@@ -55,6 +57,7 @@ def settings(folder, **changes):
         HttpAccount(name=SYSTEM, password_file=folder / "password", codecs=("gat1400",)),
         HttpAccount(name=OTHER, password_file=folder / "password", codecs=("gat1400",)),
         HttpAccount(name="pi", password_file=folder / "token", codecs=("zigbee2mqtt",), auth="token"),
+        HttpAccount(name="hik", password_file=folder / "password", codecs=("hikvision",)),
         HttpAccount(name="both", password_file=folder / "password", codecs=("gat1400", "zigbee2mqtt")),
     )
     return HttpPart(**{"accounts": accounts, "port": 0, **changes})

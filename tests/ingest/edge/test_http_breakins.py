@@ -248,3 +248,36 @@ def test_nothing_that_was_sent_gets_into_a_header_of_the_answer(port):
     assert answer.status_code == 404
     assert set(answer.headers) == {"content-length", "cache-control", "content-type", "date"} - {"date"}
     assert answer.json()["ResponseStatusObject"]["RequestURL"] == '/VIID/System/"x"'
+
+
+def laughs(levels=9):
+    entities = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, levels + 1))
+    return f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a0 "ha">{entities}]><x>&a{levels};</x>'.encode()
+
+
+OUTSIDE = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>'
+PARTS = b"--b\r\nContent-Type: application/xml\r\n\r\n" + laughs() + b"\r\n--b--\r\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (laughs(), "application/xml"),
+        (OUTSIDE, "application/xml"),
+        (b"<x>" * 200_000, "application/xml"),
+        (PARTS, "multipart/form-data; boundary=b"),
+        (b"--b\r\n\r\n" * 100_000, "multipart/form-data; boundary=b"),
+        (b"--b\r\n" + b"A: b\r\n" * 100_000 + b"\r\n\r\n--b--\r\n", "multipart/form-data; boundary=b"),
+        (b"x" * 1_000_000, f"multipart/form-data; boundary={'-' * 70}"),
+        (b"--b\r\n\r\n", "multipart/form-data"),
+    ],
+    ids=["laughs", "outside", "deep", "laughs in a part", "parts", "headers", "no part", "no boundary"],
+)  # fmt: skip
+def test_bombs_that_an_account_posts_come_to_nothing(port, body, kind):
+    source, taken = port
+    proof = digest(nonce_of(source.port), "/x", name="hik")
+    assert statuses(talk(source.port, request("/x", body, authorization=proof, content_type=kind))) == [200]
+    assert len(taken.messages) == 1
+    assert not taken.heard
+    assert taken.refusals
+    assert not any(refusal.payload or "root:" in refusal.detail for refusal in taken.refusals)
