@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 from typing import Final, Protocol, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -17,9 +18,13 @@ from ingest.events import Status
 from ingest.health import Stranger
 from ingest.observations import Observation
 from ingest.refusal import Refusal
+from ingest.setup.crash_marker import CrashMarker, no_longer_than
 from ingest.vocabulary import Reason
 
 logger = logging.getLogger(__name__)
+_SOURCE: Final = "source:"
+_CPU_S: Final = 10.0
+"""More processor time than any message needs; a codec that has no end must not hold up all others."""
 _STRANGERS: Final = 1_000
 _STRANGER_S: Final = 600.0
 _LOGGED: Final = 20
@@ -51,10 +56,18 @@ class Desk:
     ----------
     on_status
         Called with a device and ``online`` or ``offline``, where a dialect says so of it.
+    marker
+        What the agent had in hand when it died: a message of which it dies is refused, once that has been tried.
     """
 
-    def __init__(self, file: EdgeFile, spool: Keeps, on_status: Callable[[str, Status], None]) -> None:
-        self._spool, self._on_status = spool, on_status
+    def __init__(
+        self,
+        file: EdgeFile,
+        spool: Keeps,
+        on_status: Callable[[str, Status], None],
+        marker: CrashMarker | None = None,
+    ) -> None:
+        self._spool, self._on_status, self._marker = spool, on_status, marker or CrashMarker()
         self._lock = threading.Lock()
         bindings, zone = Bindings(file.bindings), ZoneInfo(file.agent.zone)
         saved = spool.memory()
@@ -68,12 +81,12 @@ class Desk:
         self._strangers: dict[Stranger, float] = {}
         """When each spoke last (monotonic)."""
 
-    def take(self, codec: str, message: VendorMessage) -> Meaning:
+    def take(self, codec: str, message: VendorMessage, remember: Mapping[str, bytes | None] | None = None) -> Meaning:
         """Hand over a vendor's message."""
         with self._lock:
             found = self._codecs[codec]
-            meaning = found.decode(message)
-            changes = {f"{codec}:{key}": value for key, value in found.memory.changes().items()}
+            meaning = self._decoded(found, message)
+            changes = {**_under(f"{codec}:", found.memory.changes()), **_under(_SOURCE, remember or {})}
             for why in self._put(meaning.observations, changes):
                 meaning.refusals.append(
                     Refusal(Reason.RANGE, why, b"", message.topic, message.received_ms, len(message.payload))
@@ -90,7 +103,7 @@ class Desk:
     ) -> list[str]:
         """Hand over what a source has understood itself."""
         with self._lock:
-            wrong = self._put([(device, one) for one in observations], _under("source:", remember or {}))
+            wrong = self._put([(device, one) for one in observations], _under(_SOURCE, remember or {}))
             if wrong:
                 self.refused[Reason.RANGE] += len(wrong)
         self._spool.settle()
@@ -98,7 +111,7 @@ class Desk:
 
     def recall(self, prefix: str) -> dict[str, bytes]:
         """Return what a source had remembered."""
-        return {key: value for key, value in _below("source:", self._spool.memory()).items() if key.startswith(prefix)}
+        return {key: value for key, value in _below(_SOURCE, self._spool.memory()).items() if key.startswith(prefix)}
 
     def strangers(self, most: int) -> list[Stranger]:
         """Return who has spoken of late and is bound to nothing: others each time, where there are more."""
@@ -117,6 +130,20 @@ class Desk:
             self._lock.release()
             return True
         return False
+
+    def _decoded(self, codec: Codec, message: VendorMessage) -> Meaning:
+        """Decode a message: in a copy of this process first, where the one before may have died of it."""
+        said = f"{codec.name}\0{message.topic}\0".encode("utf-8", "surrogatepass") + message.payload
+        mark, marker = blake2b(said, digest_size=16).digest(), self._marker
+        if marker.begin(mark) and marker.judge(lambda: codec.decode(message), _CPU_S):
+            why = "the agent ended while it read this"
+            size = len(message.payload)
+            meaning = Meaning(refusals=[Refusal(Reason.CRASH, why, b"", message.topic, message.received_ms, size)])
+        else:
+            with no_longer_than(_CPU_S):
+                meaning = codec.decode(message)
+        marker.end()
+        return meaning
 
     def _put(self, said: Sequence[Said], changes: Mapping[str, bytes | None]) -> list[str]:
         """Put what can be put; return why observations were left out."""

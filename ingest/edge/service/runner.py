@@ -24,6 +24,7 @@ from ingest.edge.spool import Spool
 from ingest.events import Status
 from ingest.health import MOST_STRANGERS, AgentHealth, encode_health
 from ingest.mqtt.client import Inbound
+from ingest.setup.crash_marker import CrashMarker
 from ingest.setup.extras import MissingExtraError, load, version
 from ingest.setup.settings import SettingsError
 
@@ -79,7 +80,7 @@ class EdgeService:
             raise SettingsError(f"{path}: agent.settings_key_file: {error}") from error
         self._topic = topics.settings(agent.site, speaker.beat, speaker.device)
         self._afar = SettingsFromAfar(agent.folder / "settings.json", key, self._topic)
-        self._computer = Computer(agent.folder)
+        self._computer, self._marker = Computer(agent.folder), CrashMarker(agent.folder / "in-hand")
         self._started_ms = wall_ms()
         self._refused, self._told = Counter[str](), Counter[str]()
         """Of desks that are closed."""
@@ -204,10 +205,13 @@ class EdgeService:
         """Open the house with the settings in force; where those of the station are no good, with the agent's own."""
         if self._afar.version:
             try:
-                return _House(self._with(self._afar.settings), self._spool, self._hear)
+                return self._house_of(self._with(self._afar.settings))
             except (ValueError, OSError, MissingExtraError) as error:
                 self._afar.take_back(self._afar.version, str(error))
-        return _House(file, self._spool, self._hear)
+        return self._house_of(file)
+
+    def _house_of(self, file: EdgeFile) -> "_House":
+        return _House(file, self._spool, self._hear, self._marker)
 
     def _with(self, settings: Mapping[str, Any]) -> EdgeFile:
         document = edge_file.merged(self._own, settings)
@@ -224,9 +228,9 @@ class EdgeService:
         must = self._connected
         self._leave()
         try:
-            self._house = _House(after, self._spool, self._hear)
+            self._house = self._house_of(after)
         except (ValueError, OSError, RuntimeError, LookupError, TypeError) as error:  # it goes on as before
-            self._house = _House(before, self._spool, self._hear)
+            self._house = self._house_of(before)
             self._afar.take_back(found.version, str(error))
             return
         self._trial = found, must, now + self._trial_s
@@ -256,7 +260,7 @@ class EdgeService:
 class _House:
     """What one version of the settings makes: devices, codecs and sources, running."""
 
-    def __init__(self, file: EdgeFile, spool: Spool, hear: Callable[[Inbound], None]) -> None:
+    def __init__(self, file: EdgeFile, spool: Spool, hear: Callable[[Inbound], None], marker: CrashMarker) -> None:
         self.file, self.agents = file, dict[str, EdgeAgent]()
         self._open = ExitStack()
         try:
@@ -272,7 +276,7 @@ class _House:
                 )  # fmt: skip
                 self.agents[one.device] = agent
                 self._open.callback(agent.close)
-            self.desk = Desk(file, spool, self._say_status)
+            self.desk = Desk(file, spool, self._say_status, marker)
             self.sources = [self._source(place) for place in range(len(file.sources))]
             for source in self.sources:
                 self._open.callback(source.close)

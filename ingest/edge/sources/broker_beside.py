@@ -6,6 +6,7 @@ the agent was killed comes again.
 
 import logging
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Final
 
 from ingest.clock import wall_ms
@@ -21,6 +22,8 @@ from ingest.mqtt.session import Session
 logger = logging.getLogger(__name__)
 _INBOX_BYTES: Final = 8 << 20
 _LOOK_S: Final = 0.5
+_WINDOW: Final = 32
+"""Messages that may be on their way without acknowledgement, and some more: brokers allow twenty."""
 _EXPIRY_S: Final = 7 * 86_400
 """How long a broker of MQTT 5 keeps what comes while the agent is away."""
 
@@ -33,6 +36,7 @@ class MqttSource(ThreadSource):
     ) -> None:
         super().__init__(name, taker)
         self._routes = routes(settings, bindings)
+        self._handed = Handed(name, taker)
         self._inbox = Inbox(MOST_BYTES, _INBOX_BYTES)
         self._session = Session(
             mqtt_address(settings), settings.client_id or client_id,
@@ -85,8 +89,48 @@ class MqttSource(ThreadSource):
             self.refused += 1
             logger.warning("%s: %d bytes on %s, at most %d are taken", self.name, message.size, topic, MOST_BYTES)
             return
-        self.taken += 1
-        self.taker.take(codec, VendorMessage(topic, message.payload, wall_ms(), message.retain))
+        vendors = VendorMessage(topic, message.payload, wall_ms(), message.retain)
+        if not message.qos:
+            self.taken += 1
+            self.taker.take(codec, vendors)
+        elif not self._handed.knows(message, resumed=self._session.resumed):
+            self.taken += 1
+            self.taker.take(codec, vendors, self._handed.marks(message))
+
+
+class Handed:
+    """Knows which of the last messages have been handed over: what was not acknowledged in time comes again.
+
+    It is saved with what they meant, so that an agent that was killed between the two takes nothing twice. One that
+    comes again has its old message id, in a session that the broker has kept (MQTT 3.1.1, section 4.4).
+    """
+
+    def __init__(self, name: str, taker: Taker) -> None:
+        self._prefix = f"{name}/"
+        self._marks = taker.recall(self._prefix)
+        self._next, self._connection = len(self._marks), 0
+        self._gone: dict[str, None] = {}
+
+    def knows(self, message: Inbound, *, resumed: bool) -> bool:
+        """Tell whether a message comes again; `resumed` says whether the broker still had the session."""
+        if message.connection != self._connection:
+            self._connection = message.connection
+            if not resumed:  # ids begin anew, and mean other messages
+                self._gone = dict.fromkeys(self._marks)
+                self._marks = {}
+        return _mark(message) in self._marks.values()
+
+    def marks(self, message: Inbound) -> dict[str, bytes | None]:
+        """Return what is to be remembered with a message that is handed over now."""
+        key = f"{self._prefix}{self._next % _WINDOW}"
+        self._next, self._marks[key] = self._next + 1, _mark(message)
+        gone, self._gone = self._gone, {}
+        return {**gone, key: self._marks[key]}
+
+
+def _mark(message: Inbound) -> bytes:
+    said = b"\0".join((message.mid.to_bytes(2, "big"), message.topic, message.payload))
+    return b'"%s"' % blake2b(said, digest_size=6).hexdigest().encode()
 
 
 def routes(settings: MqttPart, bindings: Sequence[Binding]) -> list[tuple[str, str]]:

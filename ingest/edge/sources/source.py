@@ -32,16 +32,16 @@ class Taker(Protocol):
     process was killed between, comes again: codecs know it again.
     """
 
-    def take(self, codec: str, message: VendorMessage) -> Meaning:
-        """Hand over a vendor's message; `codec` is the name of its dialect. Never raises for what the message holds."""
+    def take(self, codec: str, message: VendorMessage, remember: Mapping[str, bytes | None] | None = None) -> Meaning:
+        """Hand over a vendor's message; `codec` is the name of its dialect. Never raises for what the message holds.
+
+        `remember` is saved in the same moment, for `recall`; keys begin with the source's name. None forgets a key.
+        """
 
     def observe(
         self, device: str, observations: Sequence[Observation], remember: Mapping[str, bytes | None] | None = None
     ) -> list[str]:
-        """Hand over what a source has understood itself; return why some were refused, empty where all were taken.
-
-        `remember` is saved in the same moment, for `recall`; keys begin with the source's name. None forgets a key.
-        """
+        """Hand over what a source has understood itself; return why some were refused, empty where all were taken."""
 
     def recall(self, prefix: str) -> dict[str, bytes]:
         """Return what was remembered under keys that begin so."""

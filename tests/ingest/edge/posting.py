@@ -31,7 +31,7 @@ class Taken:
         self.gate.set()
         self._codecs: dict[str, Codec] = {}
 
-    def take(self, codec, message):
+    def take(self, codec, message, remember=None):
         self.gate.wait(30)
         if self.fails:
             raise RuntimeError("a fault of ours")

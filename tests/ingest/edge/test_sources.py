@@ -30,7 +30,7 @@ class Taken:
         self.said, self.messages, self.kept, self.fails_at = defaultdict(list), [], {}, None
         self.changed = threading.Event()
 
-    def take(self, codec, message):
+    def take(self, codec, message, remember=None):
         self.messages.append((codec, message.topic, message.payload))
         self.changed.set()
         return Meaning()
@@ -52,6 +52,13 @@ def level(value):
     return json.dumps({"type": "level", "metric": "noise", "value": value, "unit": "dB", "ts": 1_700_000_000_000})
 
 
+def put(path, text):
+    """Let a file appear whole."""
+    half = path.with_name(f"{path.name}.tmp")
+    half.write_text(text, encoding="utf-8")
+    half.rename(path)
+
+
 def folder(path, taken, **options):
     source = FolderSource(DirPart(path=path, device="cam-1", quiet_s=0, **options), "dir-1", taken)
     source.look_s = 0.02
@@ -71,7 +78,7 @@ def has(taken, number):
 
 def test_files_are_read_once_whole_and_then_deleted(tmp_path):
     taken = Taken()
-    (tmp_path / "a.json").write_text(f"{level(1)}\n[{level(2)},{level(3)}]\n", encoding="utf-8")
+    put(tmp_path / "a.json", f"{level(1)}\n[{level(2)},{level(3)}]\n")
     (tmp_path / "b.json.part").write_text(level(9), encoding="utf-8")
     (tmp_path / ".c.json").write_text(level(9), encoding="utf-8")
     with folder(tmp_path, taken) as source:
@@ -89,10 +96,10 @@ def test_files_are_moved_where_that_is_wanted_and_the_same_name_may_come_again(t
     with folder(tmp_path, taken, done="move", pattern="*.json") as source:
         source.start()
         for value in (1, 2):
-            (tmp_path / "a.json").write_text(level(value), encoding="utf-8")
+            put(tmp_path / "a.json", level(value))
             wait_for(lambda: not (tmp_path / "a.json").exists(), "the file is taken")
-        (tmp_path / "a.txt").write_text(level(3), encoding="utf-8")
-        (tmp_path / "z.json").write_text(level(4), encoding="utf-8")
+        put(tmp_path / "a.txt", level(3))
+        put(tmp_path / "z.json", level(4))
         wait_for(lambda: not (tmp_path / "z.json").exists(), "the last file is taken")
     assert values(taken) == [1, 2, 4]
     assert len(list((tmp_path / "done").iterdir())) == 3
@@ -103,7 +110,7 @@ def test_a_file_during_which_the_agent_is_killed_is_taken_on_where_it_was(tmp_pa
     taken = Taken()
     taken.fails_at = 200
     text = "\n".join(level(value) for value in range(450))
-    (tmp_path / "a.json").write_text(text, encoding="utf-8")
+    put(tmp_path / "a.json", text)
     with folder(tmp_path, taken) as source, pytest.raises(RuntimeError, match="killed"):
         source._look()
     assert len(values(taken)) == 200
@@ -116,7 +123,7 @@ def test_a_file_during_which_the_agent_is_killed_is_taken_on_where_it_was(tmp_pa
 def test_another_file_under_the_same_name_is_taken_from_its_beginning(tmp_path):
     taken = Taken()
     taken.kept = {"dir-1/a.json": b'["0123456789abcdef",1]'}
-    (tmp_path / "a.json").write_text(f"{level(1)}\n{level(2)}\n", encoding="utf-8")
+    put(tmp_path / "a.json", f"{level(1)}\n{level(2)}\n")
     with folder(tmp_path, taken) as source:
         source.start()
         wait_for(lambda: not (tmp_path / "a.json").exists(), "the file is taken")
@@ -129,7 +136,7 @@ def test_links_are_not_followed_and_bad_lines_cost_themselves(tmp_path, caplog):
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     (inbox / "link.json").symlink_to(secret)
-    (inbox / "a.json").write_text(f'{level(1)}\n{{"type":"level","metric":"粤B12345"\n{level(2)}\n', encoding="utf-8")
+    put(inbox / "a.json", f'{level(1)}\n{{"type":"level","metric":"粤B12345"\n{level(2)}\n')
     taken = Taken()
     with folder(inbox, taken) as source:
         source.start()
@@ -153,7 +160,7 @@ def test_each_file_is_one_message_of_a_codec(tmp_path):
 
 def test_a_file_that_cannot_be_taken_away_is_taken_once_and_told(tmp_path, monkeypatch):
     taken = Taken()
-    (tmp_path / "a.json").write_text(level(1), encoding="utf-8")
+    put(tmp_path / "a.json", level(1))
 
     def refuse(path):
         raise PermissionError(13, "not allowed", str(path))
