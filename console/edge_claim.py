@@ -7,6 +7,7 @@ a key that never leaves this machine; else a password. All devices of an agent c
 import argparse
 import contextlib
 import json
+import os
 import platform
 import secrets
 import sys
@@ -128,7 +129,17 @@ def _write_keys(keys: Path, given: Enrolment, pending: _Pending, *, first: bool)
         contents["settings_key_file"] = keys / "settings.key", f"{given.settings_key}\n"
     for file, content in contents.values():
         replace_file(file, content.encode(), mode=0o600)
+        _hand_over(file, keys.parent)
+    _hand_over(keys, keys.parent)
     return {key: file for key, (file, _) in contents.items()}
+
+
+def _hand_over(path: Path, folder: Path) -> None:
+    """Let the group of the agent's folder read what root has written: an agent runs as a user of its own."""
+    group = folder.stat().st_gid
+    if os.geteuid() == 0 and group != 0:
+        os.chown(path, -1, group)
+        path.chmod(0o750 if path.is_dir() else 0o640)
 
 
 def _write_file(path: Path, given: Enrolment, folder: str, files: dict[str, Path], known: EdgeFile | None) -> bool:
@@ -148,6 +159,7 @@ def _write_file(path: Path, given: Enrolment, folder: str, files: dict[str, Path
     if known is not None:
         before = path.read_text(encoding="utf-8-sig").rstrip()
         replace_file(path, "\n".join([before, *own, ""]).encode(), mode=0o640)
+        _hand_over(path, path.parent)
         return True
     agent = ["[agent]", line("site", given.site), line("folder", folder), line("device", given.device)]
     agent += filed("seal_key", "settings_key_file")
@@ -155,4 +167,5 @@ def _write_file(path: Path, given: Enrolment, folder: str, files: dict[str, Path
     broker += filed("tls_ca")
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, "\n".join([*agent, *broker, *own, ""]).encode(), mode=0o640)
+    _hand_over(path, path.parent)
     return True

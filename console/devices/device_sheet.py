@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import segno
 
-from ingest.places import Device
+from ingest.places import Beat, Device
 from stream.sentences.catalogue import Sentences
 from stream.sentences.languages import LANGUAGES
 
@@ -35,7 +35,7 @@ class Way(NamedTuple):
     password: str = ""
 
 
-def device_sheet(device: Device, site: str, topic: str, way: Way, fingerprint: str, language: str) -> str:
+def device_sheet(device: Device, beat: Beat, site: str, topic: str, way: Way, fingerprint: str, language: str) -> str:
     """Return the page as HTML.
 
     Parameters
@@ -54,13 +54,16 @@ def device_sheet(device: Device, site: str, topic: str, way: Way, fingerprint: s
     def both(code: str, **values: object) -> str:
         return " · ".join(dict.fromkeys(escape(say(code, **values)) for say in texts))
 
+    def named_in(names: dict[str, str]) -> str:
+        return " · ".join(dict.fromkeys(escape(say.pick(names)) for say in texts))
+
     def named(*codes: str) -> list[str]:
         return [both(f"sheet-{code}") for code in codes]
 
     heads = named("device", "type", "beat", "position", "broker", "topic", "fingerprint")
     encrypted = "TLS" if way.tls else both("sheet-plain")
     facts = [
-        f"<b>{escape(device.id)}</b>", both(f"board-type-{device.type}"), escape(device.beat),
+        f"<b>{escape(device.id)}</b>", both(f"board-type-{device.type}"), f"{escape(beat.id)} ({named_in(beat.name)})",
         f"{device.lon:.6f}, {device.lat:.6f}", f"{escape(way.host)}:{way.port} ({encrypted})",
         f"<code>{escape(topic)}</code>", f"<code>{escape(fingerprint)}</code>" if fingerprint else "",
     ]  # fmt: skip
@@ -72,7 +75,7 @@ def device_sheet(device: Device, site: str, topic: str, way: Way, fingerprint: s
     return Template(_PAGE.read_text(encoding="utf-8")).substitute(
         language=language,
         device=escape(device.id),
-        name=" · ".join(dict.fromkeys(escape(device.name.get(say.language, device.id)) for say in texts)),
+        name=named_in(device.name),
         site=escape(site),
         facts=_table((head, fact) for head, fact in zip(heads, facts, strict=True) if fact),
         title=title,

@@ -281,7 +281,9 @@ def _sheet(options: argparse.Namespace, work: _Work, device: str) -> None:
     found = work.known(device)
     name = texts.pick(work.devices.places.name) if work.devices.places.name else settings.site.id
     fingerprint = read_certificate(credentials.station.broker / "ca.crt").fingerprint if way.tls else ""
-    page = device_sheet(found, name, work.topic(device), way, fingerprint, texts.language)
+    page = device_sheet(
+        found, work.devices.places.beats[found.beat], name, work.topic(device), way, fingerprint, texts.language
+    )
     out = cast("Path", options.out or Path(f"{device}.sheet.html"))
     replace_file(out, page.encode(), mode=0o600)
     print(texts("device-sheet", file=str(out)))
