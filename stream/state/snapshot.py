@@ -3,13 +3,13 @@
 `MIGRATIONS` has a step from every version that can still be read to the next. A step that was released is never
 changed, and so uses nothing of the program that may change; what is new is a further step.
 
-How to change the saved state while the newest version is not released yet (version 6; 3 to 5 are released):
+How to change the saved state while the newest version is not released yet (version 7; 3 to 6 are released):
 
 1. Change the declaration in its class.
-2. A field that is new and begins with the same in every place: a line in `_ADDED`, under 6.
-3. Anything else (a field that goes, is renamed, has another type, or follows from others): a few lines in `_to_6`.
+2. A field that is new and begins with the same in every place: a line in `_ADDED`, under 7.
+3. Anything else (a field that goes, is renamed, has another type, or follows from others): a few lines in `_to_7`.
    Its ``state`` is a copy whose ``values`` and ``arrays`` may be replaced, but not changed in place.
-4. `tests/stream/test_snapshot.py` restores snapshots that versions 3 to 5 wrote and goes on with them.
+4. `tests/stream/test_snapshot.py` restores snapshots that versions 3 to 6 wrote and goes on with them.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ from ingest.frame import FrameError, FrameKind, NewerFrameError
 from models.frames import to_numpy
 from models.state import State
 
-STATE_VERSION: Final = 6
+STATE_VERSION: Final = 7
 """Raised, with a step in `MIGRATIONS`, whenever a declaration of saved state changes."""
 Migration = Callable[[str, State], State]
 """Takes the state of a part (``shard`` or ``site``) of one version to the next."""
@@ -113,10 +113,7 @@ _ADDED: Final[dict[int, dict[str, dict[str, _Value | _Array]]]] = {
         "site": {"book/standing": _Value({}), "book/turns": _Value({})},
     },
     6: {
-        "shard": {
-            "catalog/heard": _Array("<i8", like="catalog/slot_device"),
-            "detection/faults/coded": _Value({}),
-        },
+        "shard": {"detection/faults/coded": _Value({})},
         "site": {
             "hotspots/coming_ms": _Value(0),
             "hotspots/calendar": _Value(b""),
@@ -133,6 +130,7 @@ _ADDED: Final[dict[int, dict[str, dict[str, _Value | _Array]]]] = {
             "patrol/dose/minutes": _Array("<f8", shape=(0,)),
         },
     },
+    7: {"shard": {"catalog/heard": _Array("<i8", like="catalog/slot_device")}, "site": {}},
 }
 """Version → part → path → what it has and the one before had not, such as ``"quality/skew": _Array("f8", like="…")``.
 Paths are as in `models.state.State`: names without a leading underscore, parts before their fields."""
@@ -296,7 +294,12 @@ def _events_one_by_one(state: State) -> None:
     state.arrays[f"{grid}weight"] = weight
 
 
-MIGRATIONS: Final[Mapping[int, Migration]] = {3: _to_4, 4: _to_5, 5: _to_6}
+def _to_7(part: str, old: State) -> State:
+    """From 6: when each boot was heard last, as if long ago."""
+    return _with_added(7, part, old)
+
+
+MIGRATIONS: Final[Mapping[int, Migration]] = {3: _to_4, 4: _to_5, 5: _to_6, 6: _to_7}
 """Version → the step from it to the next."""
 
 

@@ -25,6 +25,8 @@ WRITTEN_BY_4 = lzma.decompress((Path(__file__).parents[1] / "data" / "state-4.pg
 """The same of version 4, without the incident, with the week in one record: 91 records."""
 WRITTEN_BY_5 = lzma.decompress((Path(__file__).parents[1] / "data" / "state-5.pgs.xz").read_bytes())
 """The same of version 5, with two incidents: 93 records."""
+WRITTEN_BY_6 = lzma.decompress((Path(__file__).parents[1] / "data" / "state-6.pgs.xz").read_bytes())
+"""What version 6 made of that."""
 
 
 def pipeline() -> Pipeline:
@@ -61,7 +63,9 @@ def test_there_is_no_gap_between_the_steps():
 
 
 @pytest.mark.parametrize(
-    ("written", "position"), [(WRITTEN_BY_3, 93), (WRITTEN_BY_4, 91), (WRITTEN_BY_5, 93)], ids=["3", "4", "5"]
+    ("written", "position"),
+    [(WRITTEN_BY_3, 93), (WRITTEN_BY_4, 91), (WRITTEN_BY_5, 93), (WRITTEN_BY_6, 93)],
+    ids="3456",
 )
 def test_a_snapshot_of_an_earlier_version_is_read_and_gone_on_with(written, position):
     later = pipeline()

@@ -101,6 +101,8 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX patrol_stops_shift ON patrol_stops (shift, officer)",
         """CREATE TABLE beat_shares (
             ts INTEGER NOT NULL, beat TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (ts, beat)) WITHOUT ROWID""",
+    ),
+    (  # edge agents, and what waits for a person's word
         """CREATE TABLE agents (
             device TEXT PRIMARY KEY, beat TEXT NOT NULL, at_ms INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID""",
         """CREATE TABLE strangers (
