@@ -8,12 +8,19 @@ import random
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from ingest.clock import SystemClock
 from ingest.codecs.codec import VendorMessage
+from ingest.codecs.site_dialects import Dialects
 from ingest.codecs.vendors import NAMES
+from ingest.gateway.intake import Intake
+from ingest.gateway.plates import Plates
+from ingest.gateway.routes import Routes
 from ingest.observations import Observation, epoch_ms
+from ingest.places import Beat, Device, Places
 from ingest.vocabulary import Reason
 from tests.fuzz.mutations import changed, damaged, long, nasty_bytes, nested
 from tests.ingest.codecs.cases import Feed, everything_of
@@ -83,4 +90,38 @@ def _codec(name: str) -> Iterator[Callable[[random.Random], Callable[[], object]
     yield one
 
 
-DIALECTS = {f"codec {name}": partial(_codec, name) for name in NAMES}
+@contextlib.contextmanager
+def _gateway() -> Iterator[Callable[[random.Random], Callable[[], object]]]:
+    """Devices that speak dialects straight to the gateway: nothing of what is refused is kept."""
+    spoken = [(name, message) for name in NAMES for message in everything_of(name)[0]]
+    devices: dict[str, Device] = {}
+    for name in NAMES:
+        bound = {(known.match, known.part): known for known in everything_of(name)[1]}
+        own = tuple(msgspec.structs.replace(known, device=name) for known in bound.values())
+        devices[name] = Device(name, "b", "camera", {}, 0, 0, bindings=own)
+    clock, dialects = SystemClock(), Dialects("s", ZoneInfo("Asia/Shanghai"))
+    dialects.go_by(devices)
+    routes = Routes("s", Places({"b": Beat("b", {}, ())}, devices), dialects=True)
+    intake = Intake(routes=routes, clock=clock, plates=Plates([("aaaa", b"a" * 32)]), dialects=dialects)
+
+    def one(rng: random.Random) -> Callable[[], object]:
+        name, message = rng.choice(spoken)
+        payload, rest = _payload(rng, message), message.topic.lstrip("/") if rng.random() < 0.8 else "obs"
+        device = name if rng.random() < 0.9 else rng.choice(NAMES)
+        retained = rng.random() < 0.1
+
+        def take() -> None:
+            intake.begin()
+            intake.take(f"patrolgrid/v1/s/b/{device}/{rest}"[:200], payload[:262_144], retained=retained)
+            taken = intake.finish()
+            dialects.changes()
+            wrong = [refusal.detail for refusal in taken.refusals if refusal.reason == Reason.PROCESSING]
+            assert not wrong, wrong
+            assert not any(refusal.payload for refusal in taken.refusals)
+
+        return take
+
+    yield one
+
+
+DIALECTS = {"gateway dialects": _gateway} | {f"codec {name}": partial(_codec, name) for name in NAMES}

@@ -4,6 +4,7 @@ import base64
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,6 +15,8 @@ from ingest.codecs.memory import Memory
 from ingest.codecs.vendors import codec_class
 from ingest.gateway.plates import normalise
 from ingest.observations import epoch_ms
+from ingest.places import Device
+from simulators.dialects import SPEAKERS
 
 FILE = Path(__file__).resolve().parents[4] / "shared" / "payloads" / "dialects.jsonl"
 ABSENT = "the shared folder beside the project is absent (shared/payloads/dialects.jsonl)"
@@ -51,6 +54,8 @@ def codec_of(case):
 
 
 def message_of(case):
+    if "message" in case:
+        return case["message"]
     payload = base64.b64decode(case["payload_b64"]) if "payload_b64" in case else case["payload"].encode()
     received = round(datetime.fromisoformat(case["received_at"]).timestamp() * 1000)
     registered = case.get("given", {}).get("registered")
@@ -106,6 +111,8 @@ def _same(ours, theirs):
 
 def bindings_of(case):
     """Translate what the technician has mapped, which the file says in a form of its own."""
+    if "bindings" in case:
+        return case["bindings"]
     codec, said = codec_of(case), case.get("binding", {})
     return [Binding(codec=codec, **one) for one in TRANSLATE.get(codec, _plainly)(case, said)]
 
@@ -256,10 +263,40 @@ def together(some):
     return list(found.values())
 
 
+def simulated(name):
+    """Return what simulated devices say in a dialect, one message after the other; they are there without the file."""
+    speaker, found, ts = SPEAKERS[name](ZoneInfo("Asia/Shanghai")), [], 1_795_134_000_000
+    kind: Any
+    for kind, says in speaker.says.items():
+        device = Device(f"sim-{kind}", "b1", kind, {}, 121.47, 31.23)
+        bound = speaker.bindings(device)
+        for what in [one for one in says for _ in range(3)]:
+            ts += 60_000
+            word, _, name_of = what.partition("/")
+            body = {"type": word, "ts": ts, **_BODIES[word], "of" if word == "count" else "metric": name_of}
+            if word == "state":
+                body["value"] = _WORDS.get(name_of, "alarm")
+            for number, spoken in enumerate(speaker.say(device.id, body, ts)):
+                headers = {"content-type": spoken.content_type}
+                message = VendorMessage(spoken.topic, spoken.payload, ts + 500, headers=headers, sender=device.id)
+                one = {"id": f"simulated {kind} {what} {ts // 60_000 % 1_000} {number}", "message": message}
+                found.append(one | {"bindings": bound})
+    return found
+
+
+_BODIES: dict[str, dict[str, Any]] = {
+    "count": {"interval_s": 60, "in": 3, "out": 2},
+    "gate": {"direction": "in", "plate": "京A12345", "vehicle": "car"},
+    "level": {"value": 61.5, "unit": ""},
+    "state": {},
+}
+_WORDS = {"door": "open", "cover": "open", "video": "blocked", "barrier": "stuck"}
+
+
 def chains(name):
     """Return every message of a codec with those that are to come before it."""
     known = cases()
-    return [
+    return [simulated(name)] + [
         [*(known[earlier] for earlier in case.get("after", [])), case]
         for case in known.values()
         if codec_of(case) == name
@@ -267,10 +304,6 @@ def chains(name):
 
 
 def everything_of(name):
-    """Return all messages of a codec, and bindings for them; where there are none, one that may be anything."""
-    some = [case for case in cases().values() if codec_of(case) == name]
-    topic = next((topic.replace("+", "a").replace("#", "b") for topic in codec_class(name).topics), "a/b")
-    if not some:
-        path = next(iter(codec_class(name).paths), topic)
-        return [VendorMessage(path, b'{"a": 1}', 1_795_134_000_000)], [Binding(name, "d-1", path)]
+    """Return all messages of a codec, and bindings for them."""
+    some = [*simulated(name), *(case for case in cases().values() if codec_of(case) == name)]
     return [message_of(case) for case in some], together(some)
