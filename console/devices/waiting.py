@@ -8,7 +8,9 @@ import msgspec
 
 from ingest.codecs.bindings import Bindings
 from ingest.edge.plain_lines import NATIVE
-from ingest.places import Places
+from ingest.files import read_json
+from ingest.gateway.places_file import LAST_GOOD
+from ingest.places import Places, PlacesError, parse_places
 from ingest.topics import parse_device_topic
 from stream.sinks.store.reader import StoreReader
 
@@ -51,7 +53,10 @@ class Unbound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def waiting(site_dir: Path, places: Places) -> list[Unbound]:
-    """Return what waits, newest first; nothing that is bound or known by now."""
+    """Return what waits, in the order in which it was heard first: a number stays the same while nothing is approved.
+
+    Nothing that is bound or known by now. Raises `stream.sinks.store.tables.StoreError`.
+    """
     store = site_dir / "store.db"
     if not store.exists():
         return []
@@ -59,6 +64,15 @@ def waiting(site_dir: Path, places: Places) -> list[Unbound]:
         found = msgspec.convert(reader.strangers(), list[Unbound], strict=False)
     bound = Bindings([one for device in places.devices.values() for one in device.bindings])
     return [one for one in found if not _is_known(one, bound, places)]
+
+
+def waiting_now(site_dir: Path) -> list[Unbound]:
+    """Return what waits by the places that the node goes by. Raises as `waiting`."""
+    try:
+        places = parse_places(read_json(site_dir / LAST_GOOD))
+    except PlacesError:  # there is no node yet, or it is of another version
+        places = Places({}, {})
+    return waiting(site_dir, places)
 
 
 def _is_known(one: Unbound, bound: Bindings, places: Places) -> bool:

@@ -9,8 +9,8 @@ from ingest.setup.extras import MissingExtraError, load
 from stream.sentences.catalogue import Sentences
 
 _AWAY_MS: Final = 300_000
-_STRANGE_MS: Final = 1_800_000
-"""What was bound meanwhile is no longer told as a stranger, and so is none after this long."""
+_STRANGE_MS: Final = 86_400_000
+"""What has said nothing for so long is perhaps gone."""
 _SHOWN: Final = 5
 
 
@@ -19,17 +19,13 @@ def agents(texts: Sentences, settings: Settings) -> list[Finding]:
     try:
         store = load("stream.sinks.store.reader")
         with closing(store.StoreReader(settings.site_dir / "store.db", untouched=True)) as reader:
-            said, strangers = reader.agents(), reader.strangers()
+            said, strangers = reader.agents(), load("console.devices.waiting").waiting_now(settings.site_dir)
             now_ms = int(reader.progress()["now_ms"])
     except (MissingExtraError, RuntimeError):  # told by the checks of packages and of files
         return [ok("none")]
     ill = [f"{one['device']} ({_words(texts, one)})" for one in said if one["troubles"]]
     away = [str(one["device"]) for one in said if now_ms - one["at_ms"] > _AWAY_MS]
-    strange = [
-        f"{one['codec']} {one['match']} {one['part']}".strip()
-        for one in strangers
-        if now_ms - one["last_ms"] < _STRANGE_MS
-    ]
+    strange = [str(one.shown) for one in strangers if now_ms - one.last_ms < _STRANGE_MS]
     found = [
         warn(code, f"{code}-do", count=len(names), names=", ".join(names[:_SHOWN]) + (", …" if names[_SHOWN:] else ""))
         for code, names in (("trouble", ill), ("away", away), ("strangers", strange))

@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from console.common import (
     FoundSite,
     add_settings_arguments,
@@ -22,6 +24,7 @@ from console.common import (
     with_word,
 )
 from console.deliver.examined import examine_delivery
+from console.devices.waiting import waiting_now
 from deploy.node.status_file import newest_status, read_status
 from deploy.settings import Settings
 from ingest.files import read_json
@@ -169,7 +172,7 @@ def gather(site: FoundSite, reader: StoreReader, *, limit: int = 200) -> dict[st
         "anomalies": reader.anomalies(limit=limit),
         "hotspots": reader.hotspots(),
         "agents": reader.agents(),
-        "strangers": reader.strangers(),
+        "strangers": [msgspec.to_builtins(one) for one in waiting_now(site.folder)],
         "quarantine": quarantined(site),
         "status": status,
     }

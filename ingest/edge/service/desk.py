@@ -79,6 +79,7 @@ class Desk:
         """By reason."""
         self.told: Counter[str] = Counter()
         self._strangers: dict[Stranger, float] = {}
+        self._met = False
         """When each spoke last (monotonic)."""
 
     def take(self, codec: str, message: VendorMessage, remember: Mapping[str, bytes | None] | None = None) -> Meaning:
@@ -123,6 +124,11 @@ class Desk:
                 recent[one] = recent.pop(one)
             self._strangers = recent
             return said
+
+    def has_met(self) -> bool:
+        """Tell whether somebody new has spoken since this was last asked."""
+        met, self._met = self._met, False
+        return met
 
     def is_free(self, within_s: float) -> bool:
         """Tell whether the desk takes a message within so long: no codec and no disk holds it."""
@@ -171,7 +177,9 @@ class Desk:
             if times <= _LOGGED or times % (100 * _LOGGED) == 0:
                 logger.warning("%s: refused (%s, %d times): %s", codec, refusal.reason, times, refusal.detail)
         for stranger in meaning.strangers:
-            if stranger in self._strangers or len(self._strangers) < _STRANGERS:
+            known = stranger in self._strangers
+            if known or len(self._strangers) < _STRANGERS:
+                self._met = self._met or not known
                 self._strangers[stranger] = time.monotonic()
 
 

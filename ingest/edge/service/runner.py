@@ -129,7 +129,7 @@ class EdgeService:
         house = self._house
         self._computer.look()
         connected = frozenset(name for name, agent in house.agents.items() if agent.connected)
-        if connected - self._connected:
+        if connected - self._connected or house.desk.has_met():
             self._health_due = now
         self._connected = connected
         if self._trial is not None:

@@ -75,11 +75,11 @@ def read_agents(query: Query) -> list[Row]:
 
 
 def read_strangers(query: Query) -> list[Row]:
-    """Return what has spoken within the last days and is bound to no device, the newest first.
+    """Return what has spoken within the last days and was bound to no device then, in the order in which it came.
 
     ``codec, match, part, guess, name, device, beat, first_ms, last_ms``: see `ingest.health.Stranger`. ``device``
     is the one through whose agent, or on whose topic, it was heard; empty where nobody's.
     """
     names = ("codec", "match", "part", "guess", "name", "device", "beat", "first_ms", "last_ms")
-    rows = query(f"SELECT {', '.join(names)} FROM strangers ORDER BY last_ms DESC, codec, match, part, device", ())
+    rows = query(f"SELECT {', '.join(names)} FROM strangers ORDER BY first_ms, codec, match, part, device", ())
     return [dict(zip(names, row, strict=True)) for row in rows]
