@@ -83,6 +83,7 @@ class Bindings:
     def __init__(self, bindings: Iterable[Binding], *, codecs: Iterable[str] | None = None) -> None:
         self.all = tuple(bindings)
         known = None if codecs is None else frozenset(codecs)
+        self._some: dict[frozenset[str], Bindings] = {}
         self._exact: dict[tuple[str, str], list[Binding]] = defaultdict(list)
         self._patterns: dict[str, list[Binding]] = defaultdict(list)
         if len(self.all) > _MOST:
@@ -123,6 +124,12 @@ class Bindings:
         """Return a codec's bindings where all are one device's: what speaks without a name can be that one alone."""
         found = [one for one in self.all if one.codec == codec]
         return found if len({one.device for one in found}) == 1 else ()
+
+    def of(self, devices: frozenset[str]) -> "Bindings":
+        """Return the bindings of some devices."""
+        if devices not in self._some:
+            self._some[devices] = Bindings(one for one in self.all if one.device in devices)
+        return self._some[devices]
 
     def devices(self) -> frozenset[str]:
         """Return the ids of all devices."""

@@ -20,8 +20,8 @@ from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from ingest.codecs.bindings import Binding, Bindings
-from ingest.codecs.lenient import UnreadableError, text_of
+from ingest.codecs.bindings import Binding, Bindings, part_of
+from ingest.codecs.lenient import UnreadableError, text_of, whole_number, whole_signs
 from ingest.codecs.memory import Memory
 from ingest.codecs.native import explain
 from ingest.codecs.words import WordError, WordForms
@@ -40,6 +40,8 @@ _MOST_SAID: Final = 1_000
 """Observations of one message."""
 _OLDEST_MS: Final = 946_684_800_000
 """2000: a device whose clock says less has none."""
+REGISTERED: Final = "registered/"
+"""Beginning of the key under which it is remembered when a sender registered, or last spoke."""
 Json: TypeAlias = Any
 """Whatever JSON can hold."""
 _FORMS: Final = WordForms([Count, Gate, Level, State])
@@ -62,6 +64,8 @@ class VendorMessage(NamedTuple):
     """The account that has proved itself to the source; empty where nobody has to, or nobody did."""
     method: str = ""
     """Of an HTTP request, in upper case."""
+    devices: frozenset[str] = frozenset()
+    """Those that the account may speak for. Empty: the one that has its name, else all that are bound."""
 
 
 class Reply(NamedTuple):
@@ -131,6 +135,8 @@ class Codec(ABC):
 
     def __init__(self, bindings: Bindings, memory: Memory, zone: tzinfo) -> None:
         self.bindings, self.memory, self.zone = bindings, memory, zone
+        self._every = bindings
+        self._devices = bindings.devices()
         self._message = VendorMessage("", b"", 0)
         self._meaning = Meaning()
         self._same: Counter[str] = Counter()
@@ -142,13 +148,25 @@ class Codec(ABC):
         if len(message.payload) > self.most_bytes:
             self.refuse(Reason.SIZE, f"{len(message.payload)} bytes, at most {self.most_bytes} are taken")
             return meaning
+        own = message.devices or self._devices & {message.sender} if message.method else frozenset()
+        self.bindings = self._every.of(own) if own else self._every
         try:
             self._read_whole(message)
         except UnreadableError as error:
             meaning.observations.clear()
             self.refuse(error.reason, error.detail)
+        if own:
+            self._tell_others()
         meaning.observations.sort(key=lambda said: isinstance(said[1], Count | Gate))
         return meaning
+
+    def _tell_others(self) -> None:
+        """Refuse what is bound to devices that the account does not speak for: to the codec it was a stranger."""
+        strangers = self._meaning.strangers
+        others = [one for one in strangers if part_of(self._every.find(self.name, one.match), one.part) is not None]
+        if others:
+            self._meaning.strangers = [one for one in strangers if one not in others]
+            self.refuse(Reason.AUTH, "what another account's device is bound to")
 
     def _read_whole(self, message: VendorMessage) -> None:
         try:
@@ -179,12 +197,7 @@ class Codec(ABC):
     def welcome(self, sender: str, now_ms: int) -> None:
         """Take a sender for one that has registered, where the dialect wants that: for trying a message alone."""
         if self.named_in:
-            self.memory.put(self.registration(sender), now_ms)
-
-    @staticmethod
-    def registration(sender: str) -> str:
-        """Return the key under which it is remembered when a sender registered, or last spoke."""
-        return f"registered/{sender[:40]}"
+            self.memory.put(REGISTERED + sender, now_ms)
 
     @staticmethod
     def number(value: object) -> float | None:
@@ -257,7 +270,7 @@ class Codec(ABC):
     ) -> None:
         """Say that a vehicle passed; as `count`. The plate as it was read: what makes plates equal comes later."""
         given = {
-            "type": "gate", "ts": self._time(ts_ms), "direction": way, "plate": _whole_signs(plate), "vehicle": vehicle,
+            "type": "gate", "ts": self._time(ts_ms), "direction": way, "plate": whole_signs(plate), "vehicle": vehicle,
             "allowed": allowed, "backfill": backfill,
         }  # fmt: skip
         self._passed(binding, msgspec.convert(given, Gate), identity, timeless=not _is_time(ts_ms))
@@ -284,7 +297,7 @@ class Codec(ABC):
 
     def stranger(self, match: str, part: str = "", *, guess: str = "", name: str = "") -> None:
         """Say that something speaks which is bound to no device."""
-        match, part, name = _whole_signs(match), _whole_signs(part), _whole_signs(name)
+        match, part, name = whole_signs(match), whole_signs(part), whole_signs(name)
         one = Stranger(self.name, match[:200], part[:64], guess, name[:64])
         if one not in self._meaning.strangers and len(self._meaning.strangers) < 100:
             self._meaning.strangers.append(one)
@@ -297,7 +310,7 @@ class Codec(ABC):
         """Refuse a part of the message. The text quotes nothing that may be personal."""
         size = len(self._message.payload)
         self._meaning.refusals.append(
-            Refusal(reason, _whole_signs(detail), b"", self._message.topic, self._message.received_ms, size)
+            Refusal(reason, whole_signs(detail), b"", self._message.topic, self._message.received_ms, size)
         )
 
     def reply(self, status: int, body: object = None, content_type: str = "application/json") -> None:
@@ -359,11 +372,6 @@ class Codec(ABC):
         return False
 
 
-def _whole_signs(text: str) -> str:
-    """Return a text without halves of signs, which JSON can hold and nothing can write."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
 def _check(meaning: Meaning) -> None:
     if len(meaning.observations) > _MOST_SAID:
         raise UnreadableError(Reason.SIZE, f"more than {_MOST_SAID} observations in one message")
@@ -382,17 +390,10 @@ def read_json(payload: bytes, charset: str = "") -> Json:
         raise UnreadableError(Reason.SIZE, f"more than {_MOST_SIGNS} values in one message")
     text = text_of(payload, charset)
     try:
-        return json.loads(text.strip("\0 \t\r\n"), parse_int=_whole, parse_constant=_none, strict=False)
+        # NaN and Infinity are no readings.
+        return json.loads(text.strip("\0 \t\r\n"), parse_int=whole_number, parse_constant=lambda _: None, strict=False)
     except RecursionError:
         raise UnreadableError(Reason.DEPTH, "nested too deeply to be read") from None
     except ValueError as error:
         where = f" at position {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         raise UnreadableError(Reason.JSON, f"no JSON, or it breaks off{where}") from None
-
-
-def _whole(digits: str) -> int | float:
-    return int(digits) if len(digits) <= 25 else float(digits)
-
-
-def _none(_word: str) -> None:
-    """NaN and Infinity are no readings."""

@@ -162,7 +162,7 @@ def read(raw: bytes) -> Observation:
 def parsed(raw: bytes) -> Any:  # noqa: ANN401 - whatever JSON can hold
     """Return what stands in the bytes of one element. Raises `UnreadableError`."""
     try:
-        return json.loads(raw.decode(), parse_int=_whole_number, strict=False)
+        return json.loads(raw.decode(), parse_int=whole_number, strict=False)
     except UnicodeDecodeError:
         raise UnreadableError(Reason.JSON, "text that is not UTF-8 (GBK?): set the device to UTF-8") from None
     except RecursionError:
@@ -199,7 +199,12 @@ def observed(item: object) -> Observation:
     return msgspec.convert(given, model)
 
 
-def _whole_number(digits: str) -> int | float:
+def whole_signs(text: str) -> str:
+    """Return a text without halves of signs, which JSON can hold and nothing can write."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def whole_number(digits: str) -> int | float:
     """Return a number; one of many digits, for which Python would take long, as it is after rounding."""
     return int(digits) if len(digits) <= 25 else float(digits)
 

@@ -92,6 +92,8 @@ class HttpAccount(_Part, frozen=True):
     """With a token: its one line."""
     codecs: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     auth: Literal["digest", "token"] = "digest"
+    devices: tuple[Identifier, ...] = ()
+    """Those that it may speak for. None: the one that has its name, else all that are bound."""
 
 
 class HttpPart(_Part, frozen=True, tag_field="kind", tag="http"):
@@ -313,8 +315,11 @@ def _check_sources(found: EdgeFile, where: str, ids: list[str]) -> None:
                 _refuse(
                     where, f"{at}.metric", pin.metric, "metric or counts", unless=bool(pin.metric) != bool(pin.counts)
                 )
-        if isinstance(one, HttpPart) and one.mistake():
-            raise SettingsError(f"{where}: {name}.{one.mistake()}")
+        if isinstance(one, HttpPart):
+            if one.mistake():
+                raise SettingsError(f"{where}: {name}.{one.mistake()}")
+            for device in (device for account in one.accounts for device in account.devices):
+                _refuse(where, f"{name}.accounts.devices", device, f"one of {', '.join(ids)}", unless=device in ids)
         if isinstance(one, MqttPart):
             several = bool(one.topics) and len(one.codecs) > 1
             _refuse(where, f"{name}.topics", one.topics, "one codec where topics are named", unless=not several)

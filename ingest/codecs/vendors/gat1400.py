@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import ClassVar, Final, Literal
 
 from ingest.codecs.bindings import Binding, part_of
-from ingest.codecs.codec import Codec, Json, VendorMessage, Way, read_json
+from ingest.codecs.codec import REGISTERED, Codec, Json, VendorMessage, Way, read_json
 from ingest.codecs.lenient import UnreadableError
 from ingest.codecs.times import instant_ms
 from ingest.codecs.vendors.viid_objects import (
@@ -128,7 +128,7 @@ class Gat1400(Codec):
         if not _ID.match(ident):
             self._answer(_BAD_CONTENT, ident)
             raise UnreadableError(Reason.TYPE, "User-Identify has not the 20 digits of GA/T 1400")
-        key = self.registration(ident)
+        key = REGISTERED + ident
         if what == "register":
             self.memory.put(key, message.received_ms)
         else:
@@ -142,12 +142,12 @@ class Gat1400(Codec):
 
     def _registered(self, ident: str) -> None:
         """Note that a registered system is there. Raises `UnreadableError` for one that is not, or not any more."""
-        now, last = self._message.received_ms, self.memory.get(self.registration(ident), int)
+        now, last = self._message.received_ms, self.memory.get(REGISTERED + ident, int)
         if last is None or now - last > _LAPSES_MS:
             self._answer(_INVALID_OPERATION, ident, http=401)
             raise UnreadableError(Reason.AUTH, "the system is not registered, or was silent for too long since")
         if not 0 <= now - last < _REFRESH_MS:
-            self.memory.put(self.registration(ident), now)
+            self.memory.put(REGISTERED + ident, now)
 
     def _json(self, payload: bytes, ident: str) -> Json:
         try:

@@ -140,7 +140,7 @@ class HttpSource(EdgeSource):
         codec = self._codecs[self._dialect(account, request)]
         if request.method not in (_MORE_METHODS if codec.paths else _METHODS):
             raise NotTakenError(405, "another method than POST")
-        return Admitted(account.name, codec.name, codec.most_bytes)
+        return Admitted(account.name, codec.name, codec.most_bytes, frozenset(account.devices))
 
     def _standing(self, headers: Mapping[str, str], peer: str, now: float) -> HttpAccount | None:
         for codec in self._codecs.values():
@@ -163,8 +163,9 @@ class HttpSource(EdgeSource):
         """Hand over a request and return the answer, once it is in the spool."""
         headers = {name: value for name, value in request.headers.items() if name not in _SECRET}
         message = VendorMessage(
-            request.path, body, wall_ms(), headers=headers, sender=admitted.account, method=request.method
-        )
+            request.path, body, wall_ms(), headers=headers, sender=admitted.account, method=request.method,
+            devices=admitted.devices,
+        )  # fmt: skip
         try:
             meaning = await self._loop.run_in_executor(None, self.taker.take, admitted.codec, message)
         except Exception:
@@ -214,7 +215,7 @@ def _status(meaning: Meaning) -> int:
 
     What was refused is answered like the rest, or the device would send it for ever; the agent's health tells it.
     """
-    return 401 if any(refusal.reason == Reason.AUTH for refusal in meaning.refusals) else 200
+    return 403 if any(refusal.reason == Reason.AUTH for refusal in meaning.refusals) else 200
 
 
 def _listening(host: str, port: int) -> socket.socket:

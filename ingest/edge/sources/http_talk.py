@@ -61,6 +61,8 @@ class Admitted(NamedTuple):
     account: str
     codec: str
     most_bytes: int
+    devices: frozenset[str] = frozenset()
+    """Those that the account may speak for, as in `VendorMessage`."""
 
 
 class Port(Protocol):

@@ -58,6 +58,8 @@ def settings(folder, **changes):
         HttpAccount(name=OTHER, password_file=folder / "password", codecs=("gat1400",)),
         HttpAccount(name="pi", password_file=folder / "token", codecs=("zigbee2mqtt",), auth="token"),
         HttpAccount(name="hik", password_file=folder / "password", codecs=("hikvision",)),
+        HttpAccount(name="gate-1", password_file=folder / "password", codecs=("zigbee2mqtt",)),
+        HttpAccount(name="some", password_file=folder / "password", codecs=("zigbee2mqtt",), devices=("gate-1",)),
         HttpAccount(name="both", password_file=folder / "password", codecs=("gat1400", "zigbee2mqtt")),
     )
     return HttpPart(**{"accounts": accounts, "port": 0, **changes})

@@ -123,6 +123,19 @@ def test_an_account_speaks_for_no_other(port, caplog):
     assert all(message.sender == "pi" for message in taken.messages[before:])
 
 
+@pytest.mark.parametrize("name", ["gate-1", "some"])
+def test_an_account_does_not_speak_for_another_s_device(port, name):
+    source, taken = port
+    proof = digest(nonce_of(source.port), DOOR, name=name)
+    assert statuses(talk(source.port, request(DOOR, OPEN, authorization=proof))) == [403]
+    assert not taken.heard
+    assert [one.reason for one in taken.refusals] == ["auth"]
+    # Whose name is no device's, and who has no list, may speak for all that are bound.
+    both = digest(nonce_of(source.port), DOOR, name="both")
+    assert statuses(talk(source.port, request(DOOR, OPEN, authorization=both))) == [200]
+    assert [device for device, _ in taken.heard] == ["door-1"]
+
+
 def test_who_is_wrong_again_and_again_is_not_heard_for_a_while(port, caplog):
     source, taken = port
     nonce = nonce_of(source.port)
