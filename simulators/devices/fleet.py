@@ -118,14 +118,16 @@ class Fleet:
 
         Returns False when it was stopped before the last. Waits while too much is unacknowledged.
         """
+        halfway = False  # what one observation takes several messages to say is said whole
         for message in messages:
             while self._unacknowledged >= _MAX_UNACKNOWLEDGED or (clock is not None and clock.now_ms() < message.at):
                 if stopped():
                     return False
                 self.poll(self._patience(message, clock))
-            if stopped():
+            if stopped() and not halfway:
                 return False
             self._send(message)
+            halfway = message.course == "sent" and not message.observations
             self._timers()
         return True
 
