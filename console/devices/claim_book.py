@@ -51,7 +51,7 @@ class ClaimBook:
             return msgspec.json.decode(self.path.read_bytes(), type=list[OpenClaim])
         except FileNotFoundError:
             return []
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise PkiError(f"{self.path}: the list of codes cannot be read: {error}") from error
 
     def find(self, account: str) -> OpenClaim | None:

@@ -18,7 +18,7 @@ from console.people.pki import PkiError
 from deploy.station.station_accounts import remove_accounts
 from ingest import topics
 from ingest.clock import wall_ms
-from ingest.edge.claim import ClaimAnswer, ClaimError, ClaimKeys, ClaimRequest, Enrolment, seal, unseal
+from ingest.edge.claim import ClaimAnswer, ClaimKeys, ClaimRequest, Enrolment, seal, unseal
 from ingest.health import CERTIFICATE_DAYS
 from ingest.login import BrokerAddress
 from ingest.mqtt import Inbound, MemoryStorage, Outbound, Outbox, Session
@@ -140,7 +140,7 @@ class ClaimDesk:
         keys = ClaimKeys.of(claim.master)
         try:
             request = msgspec.json.decode(unseal(keys.request, payload), type=ClaimRequest)
-        except (ClaimError, msgspec.MsgspecError):
+        except (ValueError, msgspec.MsgspecError, RecursionError):
             if claim.wrong < MOST_WRONG:
                 self._book.wrong(account)
             self._refuse(account, claim.device, "secret")

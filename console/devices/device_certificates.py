@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -75,7 +76,7 @@ class DeviceCertificates:
             return msgspec.json.decode(self.list.read_bytes(), type=list[Issued])
         except FileNotFoundError:
             return []
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise PkiError(f"{self.list}: the list of certificates cannot be read: {error}") from error
 
     def newest(self) -> dict[str, Issued]:
@@ -102,7 +103,7 @@ class DeviceCertificates:
         now = now or datetime.now(UTC)
         key_file = self.folder / f"{device}.key"
         if csr:
-            public = _requested(csr)
+            public = requested_key(csr)
         else:
             key = generate_private_key(SECP256R1())
             public = key.public_key()
@@ -220,12 +221,12 @@ def _check(device: str) -> None:
         raise PkiError(f"{device!r} is an account with rights of its own at the broker; a device needs another id")
 
 
-def _requested(csr: str) -> PublicKey:
+def requested_key(csr: str) -> PublicKey:
     """Return the key of a request. Raises `PkiError`."""
     try:
         request = x509.load_pem_x509_csr(csr.encode("ascii", "replace"))
         public, right = request.public_key(), request.is_signature_valid
-    except (ValueError, TypeError, x509.UnsupportedGeneralNameType) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise PkiError(f"the request for a certificate cannot be read: {error}") from error
     strong = isinstance(public, EllipticCurvePublicKey) and public.curve.key_size >= 256
     strong = strong or (isinstance(public, RSAPublicKey) and public.key_size >= _LEAST_RSA)

@@ -18,7 +18,7 @@ import secrets
 import ssl
 import time
 from collections.abc import Callable
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -107,9 +107,9 @@ class ClaimKeys(NamedTuple):
 class ClaimRequest(msgspec.Struct, frozen=True):
     """What a device asks."""
 
-    number: str
+    number: Annotated[str, msgspec.Meta(max_length=64)]
     """Random; the same when it asks again because no answer came."""
-    csr: str = ""
+    csr: Annotated[str, msgspec.Meta(max_length=16_384)] = ""
     """A certificate signing request (PEM) where it has made a key of its own; else it gets a password."""
     about: dict[str, str] = {}
     """What it tells of itself, for people."""
@@ -228,7 +228,7 @@ def claim(
     def hear(message: Inbound) -> None:
         try:
             answer = msgspec.json.decode(unseal(keys.answer, message.payload), type=ClaimAnswer)
-        except (ClaimError, msgspec.MsgspecError):
+        except (ValueError, msgspec.MsgspecError, RecursionError):
             return  # whoever may write there without the code's secret has said nothing
         if answer.number == number:
             answered.append(answer)
@@ -284,8 +284,8 @@ def _grouped(code: str) -> str:
 def _mixed(key: bytes, nonce: bytes, text: bytes) -> bytes:
     """Return a text combined with the key stream of a nonce: once to seal, once more to open."""
     own = _hmac(key, b"stream")
-    blocks = (_hmac(own, nonce + at.to_bytes(4, "big")) for at in range(-(-len(text) // 32)))
-    return bytes(a ^ b for a, b in zip(text, b"".join(blocks), strict=False))
+    stream = b"".join(_hmac(own, nonce + at.to_bytes(4, "big")) for at in range(-(-len(text) // _TAG)))[: len(text)]
+    return (int.from_bytes(text, "big") ^ int.from_bytes(stream, "big")).to_bytes(len(text), "big")
 
 
 def _hmac(key: bytes, text: bytes) -> bytes:

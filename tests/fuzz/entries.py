@@ -39,6 +39,7 @@ from simulators.replay.recording import Recording, RecordingError
 from simulators.world.neighbourhood import places_geojson
 from stream.pipeline.pipeline import Pipeline
 from stream.state import snapshot
+from tests.fuzz.codes import codes
 from tests.fuzz.dialects import DIALECTS
 from tests.fuzz.mutations import changed, damaged, nasty_bytes
 from tests.fuzz.posts import posts
@@ -431,5 +432,6 @@ ENTRIES: dict[str, Callable[[], contextlib.AbstractContextManager[Entry]]] = {
     "spool pages": spools,
     "board requests": board,
     "posts of cameras": posts,
+    "codes of devices": codes,
     **DIALECTS,
 }
