@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,7 +25,8 @@ from ingest.mqtt import Inbound
 from ingest.places import Beat, Device, Places
 from ingest.vocabulary import Flag, Kind
 from tests.configs import gateway_with
-from tests.support import examples
+from tests.ingest.brokers import Broker, Publisher
+from tests.support import examples, wait_for
 
 PLATES = Plates([("aaaa", b"a" * 32)])
 DOOR = Binding("zigbee2mqtt", "door-1", "zigbee2mqtt/front")
@@ -40,6 +42,12 @@ def places(*bindings):
         {"b1": Beat("b1", {}, ())},
         {name: Device(name, "b1", "camera", {}, 0, 0, bindings=tuple(some)) for name, some in devices.items()},
     )
+
+
+def gateway_of(folder, broker, known):
+    log, quarantine = SqliteLog(folder / "log.db", min_free_bytes=0), Quarantine(folder / "quarantine.db")
+    config = gateway_with("s", broker, dialects=folder / "dialects.db", zone="Asia/Shanghai", backoff_s=(0.1, 0.5))
+    return Gateway(config, known, log, quarantine, SystemClock(), PLATES), log, quarantine
 
 
 class Hand:
@@ -191,7 +199,7 @@ def test_other_places_change_what_is_bound_and_keep_totals(tmp_path):
 STEP = st.tuples(st.integers(0, 30), st.sampled_from(["", "", "before", "after", "clean"]))
 
 
-@settings(max_examples=examples(25))
+@settings(max_examples=examples(12))
 @given(steps=st.lists(STEP, min_size=1, max_size=8))
 def test_a_total_is_exact_wherever_the_gateway_is_killed(steps, tmp_path_factory):
     """Before the log has it, the message comes again; after that, it comes again all the same."""
@@ -266,3 +274,35 @@ def test_a_damaged_file_is_put_aside_and_the_totals_begin_anew(tmp_path):
 def test_a_binding_that_no_codec_can_use_is_refused_by_its_device():
     with pytest.raises(BindingError, match=r"device 'door-1': binding 1 .* codec is 'zigbee', expected one of"):
         check_bindings(places(Binding("zigbee", "door-1", "a")).devices.values())
+
+
+def connected(gateway):
+    return gateway.stats().connected
+
+
+def online(gateway):
+    return gateway.stats().statuses == 1
+
+
+def test_over_a_real_broker_and_a_restart(tmp_path):
+    broker = Broker("mosquitto", 5, tmp_path)
+    try:
+        publisher = Publisher(broker.port, 5)
+        for run in range(2):
+            gateway, log, quarantine = gateway_of(tmp_path, broker.address, places(DOOR, CARS))
+            gateway.start()
+            wait_for(partial(connected, gateway), "the gateway connects")
+            publisher.send("patrolgrid/v1/s/b1/mast-1/senml", json.dumps(total(500 + 3 * run)).encode())
+            publisher.send("patrolgrid/v1/s/b1/door-1/zigbee2mqtt/front", b'{"contact": false}', retain=True)
+            publisher.send("patrolgrid/v1/s/b1/door-1/status", b'{"state":"online"}')
+            wait_for(partial(online, gateway), "all before it is taken")
+            gateway.stop()
+            log.close()
+            quarantine.close()
+        publisher.close()
+    finally:
+        broker.stop()
+    hand = Hand(tmp_path, DOOR, CARS)
+    assert hand.counted() == 3
+    assert [row[4] for row in hand.rows() if row[1] is Kind.STATE] == ["open", "open"]
+    assert not hand.quarantine.list()

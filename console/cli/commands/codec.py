@@ -4,6 +4,7 @@ import argparse
 import shlex
 import sys
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -20,6 +21,7 @@ from ingest.codecs.memory import Memory
 from ingest.codecs.vendors import NAMES, codec_class
 from ingest.observations import Count, Gate, Level, Observation, epoch_ms
 from ingest.places import PlacesError, load_places
+from ingest.setup.settings import is_time_zone
 from stream.sentences.catalogue import Sentences
 from stream.sentences.plain import plain
 
@@ -67,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     settings, texts = settings_of(options)
     if options.action == "list":
         return _list(texts, as_json=options.json)
-    zone = ZoneInfo(settings.site.timezone)
+    zone = ZoneInfo(_zone_of(options.bindings) or settings.site.timezone)
     codec = codec_class(options.codec)(_bindings(options), Memory(), zone)
     if options.sender:
         codec.welcome(options.sender, wall_ms())
@@ -150,6 +152,17 @@ def _from_file(path: Path) -> tuple[Binding, ...]:
         raise CommandError(f"{path}: cannot be read: {error.strerror or error}", 2) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CommandError(f"{path}: not TOML: {error}", 2) from error
+
+
+def _zone_of(path: Path | None) -> str:
+    """Return the zone that an agent's settings name; empty where they name none."""
+    if path is None or path.suffix.lower() != ".toml" or not path.is_file():
+        return ""
+    with suppress(tomllib.TOMLDecodeError, UnicodeDecodeError, OSError):
+        agent = tomllib.loads(path.read_text("utf-8-sig")).get("agent")
+        zone = agent.get("zone") if isinstance(agent, dict) else None
+        return zone if isinstance(zone, str) and is_time_zone(zone) else ""
+    return ""
 
 
 def _from_words(text: str, codec: str) -> Binding:

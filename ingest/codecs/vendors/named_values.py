@@ -16,7 +16,7 @@ from ingest.vocabulary import Reason
 _NAMES: Final = {
     "temp": "temperature", "tmp": "temperature", "hum": "humidity", "rh": "humidity", "sound": "noise", "spl": "noise",
     "noise_level": "noise", "water_level": "water", "lux": "illuminance", "baro": "pressure", "manhole": "cover",
-    "contact": "door",
+    "contact": "door", "open": "door", "pm2_5": "pm25", "co_2": "co2",
 }  # fmt: skip
 _UNITS: Final = {"Cel": "°C", "%RH": "%", "degC": "°C", "dBspl": "dB", "/": ""}
 _STATES: Final = frozenset({"door", "cover", "smoke", "tamper", "barrier", "video"})
@@ -28,6 +28,8 @@ _GUESSES: Final = {
     "temperature": "environment", "humidity": "environment", "noise": "noise", "smoke": "smoke", "water": "water",
     "door": "door", "cover": "manhole",
 }  # fmt: skip
+_VAGUE: Final = frozenset({"open", "state", "value", "alarm", "status"})
+"""What the name before it says more of."""
 _HEX: Final = frozenset("0123456789abcdef")
 Value = float | bool | str
 
@@ -37,16 +39,22 @@ def metric_of(name: str, unit: str = "") -> str:
 
     >>> metric_of("urn:dev:mac:0024befffe804ff1:temp"), metric_of("Door/Open"), metric_of("Ambient/Noise Level")
     ('temperature', 'door', 'noise')
-    >>> metric_of("urn:dev:ow:10e2073a01080063", "Cel")
-    'temperature'
+    >>> metric_of("urn:dev:ow:10e2073a01080063", "Cel"), metric_of("urn:dev:ow:10e2073a01080063:open")
+    ('temperature', 'door')
+    >>> metric_of("Air/PM2.5")
+    'pm25'
     """
-    last = name.replace(":", "/").replace(".", "/").rstrip("/").split("/")
-    word = last[-1].strip().lower().replace(" ", "_")
-    if word in {"open", "state", "value", "alarm", "status"} and len(last) > 1:
-        word = last[-2].strip().lower().replace(" ", "_")
-    if unit in _BY_UNIT and len(word) >= 6 and not set(word) - _HEX:
+    plain = name.lower().replace("pm2.5", "pm25").replace(" ", "_").replace(":", "/").replace(".", "/")
+    *before, word = plain.strip("/").split("/")
+    if word in _VAGUE and before and not _is_serial(before[-1]):
+        word = before[-1]
+    if unit in _BY_UNIT and _is_serial(word):
         return _BY_UNIT[unit]
     return _NAMES.get(word, word)
+
+
+def _is_serial(word: str) -> bool:
+    return len(word) >= 6 and not set(word) - _HEX
 
 
 def guess_of(name: str, unit: str = "") -> str:

@@ -24,6 +24,8 @@ _LABELS: Final = {
 }  # fmt: skip
 _VERSIONS: Final = frozenset({*range(1, 11), 26})
 """10 is that of the RFC, 26 the same with more units; those below were drafts of the same fields."""
+_MARKS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+"""Of text in UTF-8 and UTF-16."""
 _RELATIVE: Final = 1 << 28
 _SIGNS: Final = ":/._-"
 """What may stand between the name of a device and that of what it measures."""
@@ -62,12 +64,13 @@ class Senml(Codec):
         """Say every record that is bound."""
         unread = 0
         for record in resolved(_pack(message.payload), self.number):
-            value = record.total if record.value is None else record.value
+            binding = self._binding(record, message.topic)
+            meant = record.total if binding is not None and binding.meaning == "total" else None
+            value = meant if meant is not None else record.total if record.value is None else record.value
+            full = record.base + record.name
             if value is None:
                 unread += 1
                 continue
-            binding = self._binding(record, message.topic)
-            full = record.base + record.name
             if binding is None:
                 self._unbound(record)
             elif binding.part or record.unit not in _NOT_MEASURED:
@@ -108,7 +111,7 @@ def _pack(payload: bytes) -> list[Json]:
     first = payload.lstrip()[:1]
     if first == b"<":
         raise UnreadableError(Reason.TYPE, "SenML in XML, expected JSON or CBOR")
-    said = _cbor(payload) if first >= b"\x80" and payload[:3] != b"\xef\xbb\xbf" else read_json(payload)
+    said = _cbor(payload) if first >= b"\x80" and not payload.startswith(_MARKS) else read_json(payload)
     if isinstance(said, dict):
         said = [said]
     if not isinstance(said, list):

@@ -120,6 +120,19 @@ def test_a_total_becomes_what_passed_and_a_sum_is_a_total():
         feed.restart()
 
 
+def test_where_a_total_is_meant_the_sum_goes_before_the_rate():
+    feed = Feed("senml", [device(part="flow", direction="in", of="vehicle", meaning="total")])
+    for at, total in enumerate((100, 104)):
+        heard = fed([{"bn": BASE, "n": "flow", "t": 1_795_134_000 + at * 60, "v": 2.5, "s": total}], feed=feed)
+    assert [one.in_ for one in said(heard)] == [4]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_text_may_begin_with_a_mark(encoding):
+    payload = json.dumps([{"bn": BASE, "n": "noise", "u": "dB", "v": 60}]).encode(encoding)
+    assert Feed("senml", [device()])(VendorMessage("x", payload, NOW)).observations
+
+
 def test_passages_of_an_interval_are_counted_once():
     feed = Feed("senml", [device(part="people", direction="out", meaning="interval")])
     pack = [{"bn": BASE, "n": "people", "bt": 1_795_134_000, "v": 7}]
