@@ -43,7 +43,9 @@ _PERSONAL: Final = {
 """Events about one person, and names of what they hold."""
 _END: Final = b"</EventNotificationAlert>"
 _MOST_ALERTS: Final = 64
+_HOUR_MS: Final = 3_600_000
 _ENDS: Final = (("in", "enter"), ("out", "exit"))
+_LANE: Final = "line "
 _YES: Final = {"1", "true", "history", "yes"}
 
 
@@ -93,7 +95,7 @@ class Hikvision(Codec):
         if kind == "videoloss" and not active:
             self._alive(bound, channel)
         lane = _text(inside(event, "anpr", "line"))
-        parts = [channel + " line " + lane, "line " + lane] if lane else []
+        parts = [f"{channel} {_LANE}{lane}", _LANE + lane] if lane else []
         binding = part_of(bound, *parts, channel, _text(event.get("dynchannelid")) or _text(event.get("channelid")))
         if binding is None:
             if channel:
@@ -118,7 +120,7 @@ class Hikvision(Codec):
 
     def _alive(self, bound: Sequence[Binding], channel: str) -> None:
         """Take the word that comes every ten seconds; a recorder's own says nothing of the cameras behind it."""
-        for device in sorted({one.device for one in bound if one.part in {"", channel}}):
+        for device in sorted({one.device for one in bound if one.part in {"", channel} or one.part[:5] == _LANE}):
             self.status(device, "online")
 
     def _people(self, binding: Binding, said: Json, ts: int | None, key: str, *, resent: bool) -> None:
@@ -132,11 +134,13 @@ class Hikvision(Codec):
             self.tell("no_news")
             return
         key = f"{binding.device}/{key[:80]}"
+        until = self.memory.get(f"until/{self.name}/{key}", int) or 0
         if meaning == "total":
             known = instant_ms(inside(said, "realtime", "time"), self.zone) or ts
             now = known or self._message.received_ms
             step = increment(self, key, now, totals)
-            self.memory.put(f"until/{self.name}/{key}", now)
+            # A clock that is years ahead must not shut intervals out for good.
+            self.memory.put(f"until/{self.name}/{key}", max(until, min(now, self.received_ms + _HOUR_MS)))
             if step is not None and (known or any(step.counted.values())):
                 self.count(
                     binding, now, interval_s=step.interval_s, came=step.counted.get("in", 0),
@@ -145,7 +149,7 @@ class Hikvision(Codec):
             return
         start, end = (instant_ms(inside(span, name), self.zone) for name in ("starttime", "endtime"))
         end = end or ts
-        if start is not None and start < (self.memory.get(f"until/{self.name}/{key}", int) or 0):
+        if start is not None and start < until:
             self.tell("repeat")  # the camera counts both ways: its totals have these people
             return
         seconds = (end - start) / 1000 if start and end and end > start else None

@@ -299,3 +299,16 @@ def test_a_piece_of_a_stream_has_several_events_and_something_around_them():
     for some in (bomb, bomb.partition("?>")[2]):
         assert [one.reason for one in say(feed(), some).refusals] == [Reason.XML]
     assert [one.reason for one in say(feed(), anpr() * 100).refusals] == [Reason.SIZE]
+
+
+def test_totals_of_a_clock_that_is_years_ahead_shut_out_no_intervals():
+    to = feed()
+    say(to, people(15, 14).replace(DAY, "2037-01-01T"), received="08:00:00")
+    assert counts(say(to, interval(3, 1, "09:15:00", "09:30:00"), received="09:30:00")) == (3, 1)
+
+
+def test_a_keep_alive_is_of_all_lanes_of_a_camera_but_of_no_camera_behind_a_recorder():
+    word = xml("videoloss", "", head="<channelID/>").replace("active", "inactive")
+    for parts, wanted in ((("line 1", "line 2"), ["d-1", "d-2"]), (("1", "2"), [])):
+        to = Feed("hikvision", [Binding("hikvision", f"d-{part[-1]}", "/hik", part) for part in parts])
+        assert [device for device, _ in say(to, word).statuses] == wanted
