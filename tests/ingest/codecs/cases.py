@@ -34,7 +34,16 @@ def cases():
             found[first["id"]] = first
             case["after"] = [first["id"], *case.get("after", [])]
         found[case["id"]] = case
+    for case in found.values():
+        case["proved"] = any(map(_proves, (case, *(found[earlier] for earlier in case.get("after", [])))))
     return found
+
+
+def _proves(case):
+    """Tell whether the sender of a message has proved itself with it, which the source of messages looks at."""
+    return bool(case.get("given", {}).get("registered")) or any(
+        name.lower() == "authorization" for name in case["headers"]
+    )
 
 
 def _registers(case):
@@ -56,13 +65,13 @@ def codec_of(case):
 def message_of(case):
     if "message" in case:
         return case["message"]
-    payload = base64.b64decode(case["payload_b64"]) if "payload_b64" in case else case["payload"].encode()
+    payload = base64.b64decode(case["payload_b64"]) if "payload_b64" in case else case.get("payload", "").encode()
     received = round(datetime.fromisoformat(case["received_at"]).timestamp() * 1000)
-    registered = case.get("given", {}).get("registered")
     headers = {name.lower(): value for name, value in case["headers"].items()}
     return VendorMessage(
         case["topic_or_path"], payload, received, retained=case.get("retain", False), headers=headers,
-        sender=headers.get("user-identify", "") if registered else "", method="POST" * (case["transport"] == "http"),
+        sender=headers.get("user-identify", "") if case["proved"] else "",
+        method=case.get("method", "POST") if case["transport"] == "http" else "",
     )  # fmt: skip
 
 

@@ -13,6 +13,13 @@ from tests.ingest.codecs.cases import ABSENT, agrees, bindings_of, cases, codec_
 CASES = cases()
 
 
+def holds(said, want):
+    """Tell whether an answer has all that is wanted, whatever else it has."""
+    if isinstance(want, dict):
+        return isinstance(said, dict) and all(key in said and holds(said[key], one) for key, one in want.items())
+    return said == want
+
+
 @pytest.mark.skipif(not CASES, reason=ABSENT)
 @pytest.mark.parametrize("name", CASES)
 def test_a_real_message_gives_what_it_means(name):
@@ -44,6 +51,6 @@ def test_a_real_message_gives_what_it_means(name):
         assert heard.reply is not None
         assert heard.reply.status == case["reply"]["status"]
         if "body" in case["reply"]:
-            assert json.loads(heard.reply.body) == case["reply"]["body"]
+            assert holds(json.loads(heard.reply.body), case["reply"]["body"])
     again = codec.decode(message_of(case))
     assert not [one for _, one in again.observations if type(one).__name__ in {"Count", "Gate"}]
