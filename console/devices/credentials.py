@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from console.devices.device_certificates import DeviceCertificates, Issued
 from console.people.pki import Pki, PkiError
+from deploy.processes.broker import MOSQUITTO_DIR
 from deploy.settings import Settings
 from deploy.station.station_accounts import accounts_of, remove_accounts, renew_account, tell_broker
 from deploy.station.station_files import StationFolder, station_of
@@ -25,6 +26,7 @@ _NO_CERTIFICATES: Final = (
     "have TLS (--address)"
 )
 _NO_PASSWORDS: Final = "has no listener for devices with passwords; move it away and call `patrolgrid init`"
+_LISTS: Final = ("patrolgrid.acl", "devices.acl")
 CRL: Final = "devices.crl"
 CONF: Final = "patrolgrid.conf"
 
@@ -145,7 +147,18 @@ class Credentials:
             content, there = self.certificates.revoked.read_bytes(), self.station.broker / CRL
             if not there.exists() or there.read_bytes() != content:
                 replace_file(there, content, mode=0o644)
-        return tell_broker(self.station.broker)
+        told = tell_broker(self.station.broker)
+        if told is False:
+            _LOG.error("%s: the broker is another user's and cannot be told of accounts", self.station.broker)
+        return told
+
+    def outdated(self) -> dict[Path, list[str]]:
+        """Return the access lists that an earlier version has made, with the rules that they lack."""
+        lacking = {
+            own: _missing(shipped, own)
+            for shipped, own in ((MOSQUITTO_DIR / name, self.station.broker / name) for name in _LISTS)
+        }
+        return {path: lines for path, lines in lacking.items() if lines}
 
     def _throw_out(self, device: str) -> None:
         session = Session(self._login, device)
@@ -154,3 +167,16 @@ class Credentials:
         except (ConnectionError, OSError, ValueError) as error:
             _LOG.warning("%s: whether it is still connected is not known: %s", device, error)
         session.close()
+
+
+def _missing(shipped: Path, own: Path) -> list[str]:
+    try:
+        known = _rules(own)
+    except OSError as error:
+        return [str(error.strerror)]
+    return [line for line in _rules(shipped) if line not in known]
+
+
+def _rules(path: Path) -> list[str]:
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [" ".join(line.split()) for line in lines if line.strip() and not line.lstrip().startswith("#")]

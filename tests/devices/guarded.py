@@ -41,12 +41,15 @@ class Guarded:
         self._own_ports()
         self.people = People(self.settings.site_dir)
         self.book = ClaimBook(self.settings.plate_key_file.with_name(CLAIMS))
+        self.start()
+        self.begin_desk()
+
+    def begin_desk(self) -> None:
         self.desk = ClaimDesk(
             "s", self.credentials, self.book, places=lambda: load_places(self.settings.places_file),
             keys_of=lambda device: (f"settings-{device.id}", "seal1:…"), login=self.settings.people_login(),
             audit=self.people.audit,
         )  # fmt: skip
-        self.start()
         self.desk.start()
         wait_for(lambda: self.desk.up, "the desk listens")
 

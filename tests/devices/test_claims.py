@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import get_args, get_type_hints
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -11,10 +12,16 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from console.board.board_config import BoardConfig
+from console.board.server import desk_of
 from console.devices.claim_book import ClaimBook
+from console.edge_settings import agent_key
 from ingest import topics
 from ingest.edge import claim as claims
 from ingest.edge.claim import ClaimError, ClaimKeys, Ticket, claim, new_code, seal, unseal
+from ingest.edge.signed_settings import key_text
+from ingest.gateway.places_file import PlacesFile
+from ingest.gateway.plate_keys import add_seal_key
 from ingest.health import read_health
 from ingest.mqtt import Session
 from tests.support import wait_for
@@ -169,3 +176,40 @@ def test_certificates_that_are_about_to_end_are_told_in_their_devices_names(stat
     assert read_health(heard[0][1]).certificate_days == 8
     certificates.revoke("cover-01")
     certificates.revoke("manhole-09")
+
+
+def test_a_code_on_the_stations_own_machine_without_tls(station):
+    ticket = station.ticket("camera-01")
+    given = claim(ticket._replace(broker=f"127.0.0.1:{station.ports['local']}", tls=False))
+    assert given.password == station.password("camera-01")
+
+
+def test_a_code_that_nobody_answers_is_not_used_up(station):
+    station.desk.stop()
+    try:
+        ticket = station.ticket("gate-01")
+        with pytest.raises(ConnectionError, match="does not answer: is its board running"):
+            claim(ticket, timeout_s=0.1)
+        assert station.book.find(ticket.account).is_open(0)
+    finally:
+        station.begin_desk()
+    assert claim(ticket).device == "gate-01"
+
+
+def test_the_boards_desk_gives_the_keys_by_which_the_station_speaks(station):
+    settings = station.settings
+    config = BoardConfig(
+        store_path=str(settings.site_dir / "store.db"), places_path=str(settings.places_file), site="s",
+        broker=settings.people_login(), command_key_file=str(settings.command_key_file),
+        seal_key_file=str(settings.seal_key_file),
+    )  # fmt: skip
+    file = PlacesFile(settings.places_file, settings.site_dir / "good")
+    device = file.load().devices["camera-01"]
+    assert desk_of(msgspec.structs.replace(config, places_path="elsewhere/x"), station.people, file) is None
+    desk = desk_of(config, station.people, file)
+    assert desk is not None
+    assert desk._keys_of(device) == (key_text(agent_key(settings, "camera-01")), "")
+    add_seal_key(settings.seal_key_file)
+    assert desk._keys_of(device)[1].startswith("seal1:")
+    assert desk._places() == file.places
+    desk.stop()

@@ -264,6 +264,8 @@ def test_the_doctor_looks_at_who_may_connect(station, capsys):
     before = rules.read_text()
     rules.write_text(before.replace("pattern deny ", "# pattern deny "))
     (one,) = admission(station.settings)
+    assert device(station, "sheet", "gate-01") == 1
+    assert "is of an earlier version and lets no code be used" in capsys.readouterr().err
     assert one.values["lines"] == "pattern deny patrolgrid/v1/+/patrol/%u/#"
     rules.write_text(before)
     listed = certificates.list.read_bytes()

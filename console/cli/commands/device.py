@@ -299,6 +299,11 @@ def _way(options: argparse.Namespace, work: _Work, credentials: Credentials, dev
             raise PkiError(f"{file}: device {device!r} has no password; `patrolgrid device replace` makes one")
         password = file.read_text(encoding="utf-8").strip()
         return Way(host=door.host, port=door.port, tls=door.tls, username=device, password=password), ""
+    for path, lines in credentials.outdated().items():
+        raise PkiError(
+            f"{path}: is of an earlier version and lets no code be used, it lacks {lines[0]!r}; move it away, call "
+            f"`patrolgrid init {credentials.station.folder}` and restart the broker"
+        )
     ticket, claim = give_out(credentials, ClaimBook(work.claims), work.settings.site.id, device, options.hours)
     until = f"{datetime.fromtimestamp(claim.ends_ms / 1000, ZoneInfo(work.settings.site.timezone)):%Y-%m-%d %H:%M}"
     door = credentials.door()

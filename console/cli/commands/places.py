@@ -15,6 +15,7 @@ from deploy.station.station_accounts import accounts_of, tell_broker
 from deploy.station.station_files import station_of
 from deploy.wiring import check_places
 from ingest.codecs.csv_files import BadRows, CsvError
+from ingest.days.patrol_settings import roster_of
 from ingest.files import replace_file
 from ingest.places import Places
 from ingest.places.importing import Called, Incoming, Merged, dump, in_beats, merge, read_devices, read_features
@@ -82,6 +83,8 @@ def _without_account(places: Places, settings: Settings) -> Iterator[PlaceFindin
     """Give the devices that the broker of a station made by `init` would not let in."""
     station = station_of(settings)
     known = accounts_of(station.broker / "devices.passwd") if station is not None else set(places.devices)
+    for device in places.devices.keys() & roster_of(settings.patrol).officers.keys():
+        yield PlaceFinding(0, "account", values={"device": device})
     for device in places.devices.keys() - known - ACCOUNTS:
         yield PlaceFinding(0, "login", values={"device": device, "folder": str(settings.places_file.parent)})
 
