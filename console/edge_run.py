@@ -5,14 +5,15 @@ import json
 import logging
 import os
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from console.errors import CommandError
 from deploy.processes.stopping import StopRequest, tell_started
-from ingest.edge.edge_file import EdgeFile, codecs_of, load_edge_file
-from ingest.edge.service import EdgeService
+from ingest.edge.edge_file import EdgeFile, codecs_of
+from ingest.edge.service import EdgeService, examine
 from ingest.edge.spool_file import SpoolError
 from ingest.setup.extras import MissingExtraError
 from ingest.setup.settings import SettingsError
@@ -43,7 +44,8 @@ def run(options: argparse.Namespace) -> int:
         return 0
     os.umask(0o077)  # whatever it writes is for nobody but its owner
     if options.check:
-        _show(load_edge_file(options.config), as_json=options.json)
+        with _put_right():
+            _show(examine(options.config), as_json=options.json)
         return 0
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
     with StopRequest() as stop, closing(_service(options.config)) as service:
@@ -64,12 +66,17 @@ def _ping_s() -> float:
 
 def _service(path: Path) -> EdgeService:
     """Return the running agent. Raises `CommandError` for what a person has to put right first."""
-    try:
+    with _put_right():
         return EdgeService(path)
-    except SpoolError:
-        raise  # perhaps only for a moment: the agent before this one has not ended yet
-    except SettingsError:
-        raise
+
+
+@contextmanager
+def _put_right() -> Iterator[None]:
+    """Turn what a person has to put right into an end with code 2, which systemd does not start again."""
+    try:
+        yield
+    except (SpoolError, SettingsError):
+        raise  # the first perhaps only for a moment: the agent before this one has not ended yet
     except (ValueError, OSError, MissingExtraError) as error:
         raise CommandError(str(error), code=2) from error
 

@@ -36,6 +36,23 @@ def test_the_settings_are_checked_without_running(path, capsys):
     assert not (path.parent / "kept").exists()
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('password_file = "door.password"', "door.password"),
+        ('tls_cert = "door.crt"', "tls_cert"),
+        ('[[sources]]\nkind = "dir"\npath = "inbox"\ndevice = "door-1"', "inbox"),
+        ('[[sources]]\nkind = "mqtt"\ncodecs = ["zigbee2mqtt"]\npassword_file = "b.password"', "b.password"),
+        ('[[sources]]\nkind = "http"\naccounts = [{name = "c", password_file = "c.h", codecs = ["dahua"]}]', "c.h"),
+        ('[[sources]]\nkind = "mqtt"\ncodecs = ["gat1400"]', "there is no topic to subscribe to"),
+    ],
+)  # fmt: skip
+def test_what_the_start_would_miss_is_told_by_the_check(path, capsys, more, said):
+    path.write_text(f"{SMALL}{more}\n", encoding="utf-8")
+    assert main(["edge", "run", "--config", str(path), "--check"]) == 2
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_a_wrong_key_ends_it_with_two_and_is_named(path, capsys, monkeypatch, language):
     monkeypatch.setenv("PATROLGRID_LANG", language)

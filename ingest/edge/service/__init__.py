@@ -4,6 +4,6 @@
 `afar` keeps the settings that come from the station.
 """
 
-from ingest.edge.service.runner import EdgeService
+from ingest.edge.service.runner import EdgeService, examine
 
-__all__ = ["EdgeService"]
+__all__ = ["EdgeService", "examine"]

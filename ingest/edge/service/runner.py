@@ -2,15 +2,18 @@
 
 import logging
 import math
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from errno import ENOTDIR
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from ingest import topics
 from ingest.clock import wall_ms
+from ingest.codecs.vendors import codec_class
 from ingest.edge import edge_file
 from ingest.edge.agent import EdgeAgent, EdgeSettings
 from ingest.edge.edge_file import EdgeFile
@@ -19,6 +22,7 @@ from ingest.edge.service.afar import SettingsFromAfar
 from ingest.edge.service.computer import Computer, certificate_days
 from ingest.edge.service.desk import Desk
 from ingest.edge.signed_settings import SettingsRefusedError, SignedSettings, read_key
+from ingest.edge.sources.broker_beside import routes
 from ingest.edge.sources.source import EdgeSource
 from ingest.edge.spool import Spool
 from ingest.events import Status
@@ -277,9 +281,11 @@ class _House:
                 self.agents[one.device] = agent
                 self._open.callback(agent.close)
             self.desk = Desk(file, spool, self._say_status, marker)
-            self.sources = [self._source(place) for place in range(len(file.sources))]
+            self.sources: list[EdgeSource] = []
+            for place in range(len(file.sources)):
+                self.sources.append(self._source(place))
+                self._open.callback(self.sources[-1].close)  # also one that never started: it may hold a port
             for source in self.sources:
-                self._open.callback(source.close)
                 source.start()
         except BaseException:
             self.close()
@@ -299,14 +305,11 @@ class _House:
         part = self.file.sources[place]
         kind = str(part.__struct_config__.tag)
         name = f"{kind}-{place + 1}"
-        module, cls = _SOURCES[kind]
-        made = getattr(load(f"ingest.edge.sources.{module}"), cls)
+        made = _source_class(part)
         if isinstance(part, edge_file.MqttPart):
             client_id = f"patrolgrid-edge-{self.file.agent.site}-{self.file.speaker.device}-{place + 1}"
-            found: EdgeSource = made(part, name, self.desk, self.file.bindings, client_id)
-        else:
-            found = made(part, name, self.desk)
-        return found
+            return made(part, name, self.desk, self.file.bindings, client_id)
+        return made(part, name, self.desk)
 
     def _say_status(self, device: str, status: Status) -> None:
         """Say of a device that its own vendor's bridge has lost it, or has it again."""
@@ -314,6 +317,44 @@ class _House:
         if where is not None:
             topic = topics.status(self.file.agent.site, where.beat, device)
             self.agents[device].say(topic, _STATUS[status], retain=True)
+
+
+def examine(path: Path) -> EdgeFile:
+    """Return the settings of a file, once everything that it needs is there. Connects to nothing, takes no port.
+
+    Raises `SettingsError`, and what the start would raise: ValueError, OSError, MissingExtraError.
+    """
+    file = edge_file.load_edge_file(path)
+    PlateGuard(file.agent.seal_key)
+    if file.agent.settings_key_file:
+        read_key(file.agent.settings_key_file)
+    for address in (*map(file.address, file.devices), *map(edge_file.mqtt_address, _mqtt(file))):
+        address.secret()
+        address.tls_context()
+    for part in file.sources:
+        _source_class(part)
+        for codec in edge_file.codecs_of(part):
+            codec_class(codec)
+        if isinstance(part, edge_file.DirPart) and not part.path.is_dir():
+            raise NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR), str(part.path))
+        if isinstance(part, edge_file.HttpPart):
+            for needed in (*(one.password_file for one in part.accounts), part.tls_cert, part.tls_key):
+                if needed is not None:
+                    needed.read_bytes()
+    for one in _mqtt(file):
+        routes(one, file.bindings)
+    return file
+
+
+def _mqtt(file: EdgeFile) -> list[edge_file.MqttPart]:
+    return [part for part in file.sources if isinstance(part, edge_file.MqttPart)]
+
+
+def _source_class(part: edge_file.SourcePart) -> Callable[..., EdgeSource]:
+    """Import what takes from a source. Raises `MissingExtraError`."""
+    module, cls = _SOURCES[str(part.__struct_config__.tag)]
+    found: Callable[..., EdgeSource] = getattr(load(f"ingest.edge.sources.{module}"), cls)
+    return found
 
 
 _SOURCES: Final = {

@@ -36,6 +36,7 @@ class MqttSource(ThreadSource):
     ) -> None:
         super().__init__(name, taker)
         self._routes = routes(settings, bindings)
+        self._bound = [(one.codec, one.match.strip("/#+")) for one in bindings]
         self._handed = Handed(name, taker)
         self._inbox = Inbox(MOST_BYTES, _INBOX_BYTES)
         self._session = Session(
@@ -76,13 +77,22 @@ class MqttSource(ThreadSource):
             if message.qos:
                 self._session.acknowledge(message.connection, [message.mid])
 
+    def _codec(self, topic: str) -> str | None:
+        """Return whose a topic is; where it could be several dialects', the one to which something of it is bound."""
+        fitting = dict.fromkeys(name for pattern, name in self._routes if fits(pattern, topic))
+        if len(fitting) > 1:
+            return next(
+                (name for name, match in self._bound if name in fitting and match in topic), next(iter(fitting))
+            )
+        return next(iter(fitting), None)
+
     def _hand_over(self, message: Inbound) -> None:
         try:
             topic = message.topic.decode()
         except UnicodeDecodeError:
             self.refused += 1
             return
-        codec = next((name for pattern, name in self._routes if fits(pattern, topic)), None)
+        codec = self._codec(topic)
         if codec is None:  # of a filter that an earlier start subscribed to
             return
         if message.size > len(message.payload):

@@ -16,7 +16,7 @@ from ingest.codecs.bindings import Binding
 from ingest.codecs.codec import Meaning
 from ingest.edge.edge_file import DirPart, GpioPart, MqttPart, PinPart, SerialPart
 from ingest.edge.plain_lines import MOST_BYTES
-from ingest.edge.sources.broker_beside import routes
+from ingest.edge.sources.broker_beside import MqttSource, routes
 from ingest.edge.sources.folder import FolderSource
 from ingest.edge.sources.standard_input import Lines
 from ingest.observations import Count, Level, State
@@ -313,3 +313,21 @@ def bound(match, codec="zigbee2mqtt"):
 )  # fmt: skip
 def test_topics_that_are_bound_are_subscribed_to_beside_the_usual_ones(settings, bindings, found):
     assert routes(MqttPart(**settings), bindings) == found
+
+
+@pytest.mark.parametrize(
+    ("topic", "codec"),
+    [
+        ("porch/status", "shelly"),
+        ("node/status", "esphome"),
+        ("unknown/status", "esphome"),
+        ("shellies/x/relay/0", "shelly"),
+        ("elsewhere", None),
+    ],
+)
+def test_a_topic_of_two_dialects_goes_to_the_one_to_which_it_is_bound(topic, codec):
+    settings = MqttPart(codecs=("esphome", "shelly"))
+    bindings = [bound("porch", "shelly"), bound("node/binary_sensor/door/state", "esphome")]
+    source = MqttSource(settings, "mqtt-1", Taken(), bindings, "edge-1")
+    assert source._codec(topic) == codec
+    source.close()
