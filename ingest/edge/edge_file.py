@@ -92,8 +92,15 @@ class HttpAccount(_Part, frozen=True):
     """With a token: its one line."""
     codecs: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     auth: Literal["digest", "token"] = "digest"
+    number: Annotated[str, msgspec.Meta(max_length=40)] = ""
+    """By which its dialect knows it, where that is not the name: of a system of GA/T 1400 the 20 digits."""
     devices: tuple[Identifier, ...] = ()
     """Those that it may speak for. None: the one that has its name, else all that are bound."""
+
+    @property
+    def known_as(self) -> str:
+        """What its dialect knows it by."""
+        return self.number or self.name
 
 
 class HttpPart(_Part, frozen=True, tag_field="kind", tag="http"):
@@ -109,7 +116,7 @@ class HttpPart(_Part, frozen=True, tag_field="kind", tag="http"):
 
     def mistake(self) -> str:
         """Return what is wrong: a key, what it is and what was expected; empty where nothing is."""
-        names = [one.name for one in self.accounts]
+        names = [name for one in self.accounts for name in {one.name, one.known_as}]
         if (self.tls_cert is None) != (self.tls_key is None):
             return "tls_key: expected together with tls_cert"
         if len(set(names)) < len(names):

@@ -140,7 +140,7 @@ class HttpSource(EdgeSource):
         codec = self._codecs[self._dialect(account, request)]
         if request.method not in (_MORE_METHODS if codec.paths else _METHODS):
             raise NotTakenError(405, "another method than POST")
-        return Admitted(account.name, codec.name, codec.most_bytes, frozenset(account.devices))
+        return Admitted(account.known_as, codec.name, codec.most_bytes, frozenset(account.devices))
 
     def _standing(self, headers: Mapping[str, str], peer: str, now: float) -> HttpAccount | None:
         for codec in self._codecs.values():

@@ -59,6 +59,7 @@ class Accounts:
     def __init__(self, accounts: Sequence[HttpAccount]) -> None:
         self._key = secrets.token_bytes(32)
         self._known = {one.name: one for one in accounts}
+        self._called = {one.known_as: one for one in accounts}
         self._hashes: dict[tuple[str, str], str] = {}
         """(account, algorithm) → what its user name, the realm and its password come to."""
         self._tokens: list[tuple[bytes, HttpAccount]] = []
@@ -167,7 +168,7 @@ class Accounts:
     # -- those who are known already -----------------------------------------------------------------------------------
 
     def stand(self, name: str, peer: str, now: float) -> None:
-        """Note that an account has proved itself from an address, or has gone on."""
+        """Note that what its dialect knows by a name has proved itself from an address, or has gone on."""
         self._standing[peer, name] = now + _STANDING_S
         self._standing.move_to_end((peer, name))
         while len(self._standing) > _MOST:
@@ -175,10 +176,10 @@ class Accounts:
 
     def standing(self, name: str, peer: str, now: float) -> HttpAccount | None:
         """Return the account that a sender names itself as, where that was proved from this address lately."""
-        return self._known.get(name) if self._standing.get((peer, name), 0.0) > now else None
+        return self._called.get(name) if self._standing.get((peer, name), 0.0) > now else None
 
     def fall(self, name: str, peer: str) -> None:
-        """Forget that an account was proved from an address."""
+        """Forget that it was proved from an address."""
         self._standing.pop((peer, name), None)
 
     # -- those who are wrong -------------------------------------------------------------------------------------------

@@ -98,6 +98,19 @@ def test_curl_with_a_large_body_and_expectations_gets_through(port):
     assert len(taken.messages[-1].payload) == len(body)
 
 
+def test_the_user_name_may_be_another_than_the_system_s_number(tmp_path):
+    (tmp_path / "own").write_text(PASSWORD, encoding="utf-8")
+    one = HttpAccount(name="hik", number=SYSTEM, password_file=tmp_path / "own", codecs=("gat1400",))
+    with serving(tmp_path, accounts=(one,)) as (source, taken):
+        with httpx.Client(base_url=f"http://127.0.0.1:{source.port}/VIID/", timeout=20) as client:
+            auth = httpx.DigestAuth("hik", PASSWORD)
+            assert client.post("System/Register", json=REGISTER, headers=IDENT, auth=auth).status_code == 200
+            assert client.post("MotorVehicles", json=PASSED, headers=IDENT).status_code == 200
+            assert client.post("MotorVehicles", json=PASSED, headers={"User-Identify": "hik"}).status_code == 401
+        assert [device for device, _ in taken.heard] == ["gate-1"]
+    assert "twice" in settings(tmp_path, accounts=(one, settings(tmp_path).accounts[0])).mistake()
+
+
 def test_a_token_and_a_path_choose_the_dialect(port, client):
     _, taken = port
     token = {"Authorization": f"Bearer {TOKEN}"}
@@ -193,4 +206,5 @@ def test_what_the_page_says_of_a_system_of_gat_1400_are_settings(tmp_path, name)
     (source,) = found.sources
     assert isinstance(source, HttpPart)
     assert not source.mistake()
+    assert source.accounts[0].known_as == found.bindings[0].match
     assert found.bindings[0].way("1") == "in"
