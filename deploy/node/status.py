@@ -254,6 +254,7 @@ class NodeStatus(SiteStatus):
             "connected": gateway.connected and not last,
             "waiting": gateway.waiting,
             "odd_units": gateway.odd_units,
+            "dialects": dict(gateway.told),
             "broker": {
                 "conflict": bool(gateway.conflict),
                 "forgotten": gateway.forgotten,

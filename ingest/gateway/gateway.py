@@ -161,7 +161,7 @@ class Gateway:
         counts = self._intake.counts
         messages_per_s, observations_per_s = self._meter.rates(counts.messages, self._appended)
         return GatewayStats(
-            **msgspec.structs.asdict(counts) | {"quarantined": counts.quarantined.copy()},
+            **msgspec.structs.asdict(counts) | {"quarantined": counts.quarantined.copy(), "told": counts.told.copy()},
             connected=self._session.up or self._leaving.up,
             connections=self._session.connections,
             last_error=self._fault or self._leaving.trouble or self._session.trouble,

@@ -1137,6 +1137,7 @@ status-restless = Devices that connect again and again: { $devices }. A second a
 status-places = PLACES: the file was edited and cannot be used, so the last good places stay. { $problem }
 status-calendar = CALENDAR: the calendar file cannot be used, so what it said last stays. { $problem }
 status-clear = WARNING: passwords or tokens go over the network without encryption: { $sections }. Use TLS (`patrolgrid doctor` says how).
+status-dialects = Vendors' dialects, since the node started:
 status-quarantine = Quarantine: { $text }
 status-empty = empty
 status-devices = Devices

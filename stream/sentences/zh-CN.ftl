@@ -1012,6 +1012,7 @@ status-restless = 反复重连的设备：{ $devices }。可能有第二个边�
 status-places = 点位文件：修改后的文件无法使用，仍沿用上一次有效的点位。{ $problem }
 status-calendar = 日历：日历文件无法使用，仍沿用上一次有效的内容。{ $problem }
 status-clear = 警告：密码或令牌未加密就经过网络：{ $sections }。请使用 TLS（`patrolgrid doctor` 会说明做法）。
+status-dialects = 厂商协议，自节点启动以来：
 status-quarantine = 隔离区：{ $text }
 status-empty = 空
 status-devices = 设备

@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.cli.commands.status import _print_budget, _print_delivery, gather
+from console.cli.commands.status import _print_budget, _print_delivery, _print_dialects, gather
 from console.common import FoundSite
 from deploy.settings import load_settings, with_values
 from ingest.vocabulary import Kind
@@ -48,4 +48,15 @@ def test_what_the_alert_budget_holds_back_is_said(capsys):
     assert capsys.readouterr().out.splitlines() == [
         "Alert budget: 20 a day; threshold about 1 in 80,000; 3 raised, 7 held back today",
         "告警预算：每天 20 条；今日阈值：出厂值；今日已告警 3 条，压下未报 0 条",
+    ]
+
+
+def test_what_dialects_left_out_is_said(capsys):
+    _print_dialects({"retained": 3, "no_news": 900, "jump": 1}, Sentences("en"))
+    _print_dialects({"no_news": 900}, Sentences("en"))
+    _print_dialects(None, Sentences("en"))
+    assert capsys.readouterr().out.splitlines() == [
+        "Vendors' dialects, since the node started:",
+        "  left out 1×: the total rose by more than can pass; it counts on from there",
+        "  left out 3×: the broker had kept it, it may have been counted long ago",
     ]

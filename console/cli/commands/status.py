@@ -231,6 +231,7 @@ def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
         print(texts("models-anew", time=clock(anew["since_ms"]), reason=safe(anew["reason"])))
     refused = {with_word(texts, "board-quarantine", reason): n for reason, n in document["quarantine"].items()}
     print(texts("status-quarantine", text=counted(refused) or texts("status-empty")))
+    _print_dialects(document["status"].get("dialects"), texts)
     columns = ("device", "beat", "series", "n", "in", "out", "quality")
     _print_rows(texts, "devices", document["devices"], columns, lambda row: _device(row, texts))
     shown = ("device", "version", "heard", "queue", "dropped", "trouble")
@@ -259,6 +260,15 @@ def _print_broker(broker: dict[str, Any], texts: Sentences) -> None:
         print(texts("status-forgotten", times=int(broker["forgotten"])))
     if broker.get("restless"):
         print(texts("status-restless", devices=safe(", ".join(map(str, broker["restless"])))))
+
+
+def _print_dialects(told: dict[str, int] | None, texts: Sentences) -> None:
+    """Print what was left out, or noted, of devices that speak a vendor's dialect to the gateway."""
+    worth = {what: times for what, times in sorted((told or {}).items()) if what != "no_news"}
+    if worth:
+        print(texts("status-dialects"))
+    for what, times in worth.items():
+        print("  " + texts(f"codec-told-{what}", times=times))
 
 
 def _print_budget(budget: dict[str, Any] | None, texts: Sentences) -> None:
