@@ -95,8 +95,15 @@ class SettingsFromAfar:
         self._write()
         logger.info("settings %d from the station are in force", found.version)
 
+    def postpone(self) -> None:
+        """Let the version that is being tried be tried again by the next start: the agent is asked to end."""
+        self._kept.tried = max(self._kept.version, self._kept.refused)
+        self._write()
+
     def take_back(self, version: int, why: str) -> None:
         """Note that a version cannot be gone by."""
+        if version == self._kept.version:  # it was in force, and the agent's own file has changed since
+            self._kept.version, self._kept.settings = 0, {}
         self._kept.refused, self._kept.problem = version, why[:400]
         self._write()
         logger.error("settings %d from the station are not taken: %s", version, why)

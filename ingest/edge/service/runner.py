@@ -150,6 +150,8 @@ class EdgeService:
 
     def close(self) -> None:
         """Stop; what is not acknowledged goes out at the next start."""
+        if self._trial is not None:
+            self._afar.postpone()
         self._house.close()
         self._spool.close()
 
@@ -229,7 +231,7 @@ class EdgeService:
         except SettingsError as error:
             self._afar.take_back(found.version, str(error))
             return
-        must = self._connected
+        must = self._connected | {before.speaker.device}  # which has brought them
         self._leave()
         try:
             self._house = self._house_of(after)

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections import defaultdict
 from contextlib import closing, contextmanager
 from functools import partial
@@ -253,13 +254,52 @@ def test_settings_that_are_sent_again_later_are_known(path, station):
 
 
 def test_a_version_that_ended_the_process_is_not_tried_again(path, tmp_path):
-    kept = {"version": 0, "settings": {}, "tried": 7, "refused": 0, "problem": ""}
-    (tmp_path / "kept").mkdir()
-    (tmp_path / "kept" / "settings.json").write_text(json.dumps(kept), encoding="utf-8")
+    keep(tmp_path, tried=7)
     with closing(EdgeService(path)) as service:
         found = service.health()
         assert (found.settings, found.settings_refused) == (0, 7)
         assert "ended while it tried them" in found.settings_problem
+
+
+def keep(tmp_path, **said):
+    (tmp_path / "kept").mkdir(exist_ok=True)
+    kept = {"version": 0, "settings": {}, "tried": 0, "refused": 0, "problem": "", **said}
+    (tmp_path / "kept" / "settings.json").write_text(json.dumps(kept), encoding="utf-8")
+
+
+def test_settings_in_force_that_no_longer_fit_the_agent_s_own_file_are_taken_back(path, tmp_path):
+    bindings = [{"codec": "zigbee2mqtt", "device": "gone-1", "match": "m"}]
+    keep(tmp_path, version=3, tried=3, settings={"bindings": bindings})
+    with closing(EdgeService(path)) as service:
+        found = service.health()
+        assert (found.settings, found.settings_refused) == (0, 3)
+        assert "gone-1" in found.settings_problem
+        assert [one.device for one in service.file.bindings] == ["door-1"]
+
+
+def test_an_agent_that_is_asked_to_end_during_a_trial_tries_again(path, station):
+    with running(path, trial_s=60.0) as (service, _):
+        wait_for(lambda: service._connected >= {"door-1", "noise-1"}, "both devices are connected")
+        send(station, signed(4, {"broker": {"port": free_port()}}))
+        wait_for(lambda: service._trial, "they are tried")
+    with running(path, trial_s=0.3) as (service, _):
+        wait_for(lambda: service.health().settings_refused == 4, "they are tried again, and taken back")
+
+
+def test_settings_are_proved_by_the_device_that_brought_them(path, station):
+    with closing(EdgeService(path, trial_s=0.2)) as service:
+
+        def turned(done):
+            service.turn(time.monotonic())
+            return done()
+
+        wait_for(partial(turned, lambda: service._connected >= {"door-1", "noise-1"}), "both devices are connected")
+        service._connected = frozenset()  # as when the connection broke right after they had come
+        wanted = SignedSettings(device="door-1", version=9, made_ms=1, settings={"broker": {"port": free_port()}})
+        service._try(wanted, time.monotonic())
+        wait_for(
+            partial(turned, lambda: service.health().settings_refused == 9), "nobody is missed, and it is not taken"
+        )
 
 
 def test_a_key_that_is_none_is_told_at_the_start(path, tmp_path):
