@@ -211,3 +211,16 @@ def test_a_device_is_found_however_it_is_written_and_silence_says_what_to_look_f
     one.take(inbound(TOPIC.format("noise-01"), '{"type":"level","metric":"noise","value":"95.5 dB"}'))
     assert "without a time" in capsys.readouterr().out
     assert one.tallies["noise-01"].observations == 1
+
+
+def test_a_device_that_speaks_a_dialect_is_understood_and_its_bytes_are_not_shown(hearing):
+    document = places()
+    door = next(one for one in document["features"] if one["properties"].get("id") == "door-01")
+    door["properties"]["bindings"] = [{"codec": "zigbee2mqtt", "match": "zigbee2mqtt/front"}]
+    hearing.go_by(parse_places(document))
+    topic = "patrolgrid/v1/station-1/old-market/door-01/zigbee2mqtt/front"
+    heard = hearing.hear(topic, b'{"contact": false, "owner": "somebody"}')
+    assert [(heard.device, row.metric, row.text) for row in heard.rows] == [("door-01", "door", "open")]
+    assert "somebody" not in heard.payload
+    other = hearing.hear(topic.replace("front", "back"), b'{"contact": false}')
+    assert (fate(other), other.device) == ("unknown_device", "door-01")

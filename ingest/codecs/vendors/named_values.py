@@ -3,12 +3,11 @@
 What a number is, the binding says; where it says nothing, the name and the unit do.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 from ingest.codecs import meters
 from ingest.codecs.bindings import Binding
 from ingest.codecs.codec import Codec
-from ingest.codecs.lenient import UnreadableError
 from ingest.codecs.signs import our_word
 from ingest.observations import MAX_COUNT
 from ingest.vocabulary import Reason
@@ -30,6 +29,8 @@ _GUESSES: Final = {
 }  # fmt: skip
 _VAGUE: Final = frozenset({"open", "state", "value", "alarm", "status"})
 """What the name before it says more of."""
+_MEASURED: Final = frozenset({*_GUESSES, *_BY_UNIT.values(), "pm25", "co2", "battery", "voltage", "rssi", "uptime"})
+_LARGEST: Final = (1 << 53) - 1
 _HEX: Final = frozenset("0123456789abcdef")
 Value = float | bool | str
 
@@ -91,9 +92,7 @@ def say(
             codec.tell("no_news")
         else:
             codec.state(binding, ts_ms, metric, word, backfill=backfill)
-    elif binding.meaning in {"total", "interval", "crossings"} or (
-        not binding.meaning and not binding.metric and (binding.of or binding.direction)
-    ):
+    elif _is_counted(binding, metric):
         _count(codec, binding, key, ts_ms, value, backfill=backfill, birth=birth)
     else:
         metric = "occupancy" if binding.meaning == "occupancy" and not binding.metric else metric
@@ -103,6 +102,24 @@ def say(
 def _is_state(binding: Binding, metric: str, value: float, unit: str) -> bool:
     said = f"{value:g}"
     return said in binding.states or (metric in _STATES and said in {"0", "1"} and unit in {"", "/"})
+
+
+def _is_counted(binding: Binding, metric: str) -> bool:
+    """Tell whether a number counts what passed; a device that is bound whole measures other things as well."""
+    if not binding.part and metric in _MEASURED:
+        return False
+    said = binding.of or binding.direction or binding.directions
+    return binding.meaning in {"total", "interval", "crossings"} or bool(
+        said and not binding.meaning and not binding.metric
+    )
+
+
+def _way(binding: Binding, key: str) -> Literal["in", "out"]:
+    """Return which way a counter of some name counts."""
+    for name in (key, key.replace(":", "/").replace(".", "/").rpartition("/")[2]):
+        if name in binding.directions:
+            return binding.directions[name]
+    return binding.direction or "in"
 
 
 def _count(
@@ -115,22 +132,17 @@ def _count(
     backfill: bool,
     birth: bool,
 ) -> None:
-    way = "out" if binding.way() == "out" else "in"
+    way = _way(binding, key)
+    most = MAX_COUNT if binding.meaning in {"interval", "crossings"} else _LARGEST
+    if not 0 <= value <= most:
+        codec.refuse(Reason.RANGE, f"{value:g} passages, expected 0 to {most}")
+        return
     if binding.meaning in {"interval", "crossings"}:
         if not birth:
-            passed = _amount(value)
-            came, went = (passed, 0) if way == "in" else (0, passed)
+            came, went = (int(value), 0) if way == "in" else (0, int(value))
             codec.count(binding, ts_ms, came=came, went=went, backfill=backfill, identity=key)
         return
-    if not 0 <= value < 1 << 53:
-        raise UnreadableError(Reason.RANGE, "a total below 0, or too large for one")
     found = meters.increment(codec, f"{binding.device}/{key[:160]}", ts_ms or codec.received_ms, {way: int(value)})
     if found is not None:
         came, went = found.counted.get("in", 0), found.counted.get("out", 0)
         codec.count(binding, ts_ms, interval_s=found.interval_s, came=came, went=went, backfill=backfill, of_total=True)
-
-
-def _amount(value: float) -> int:
-    if not 0 <= value <= MAX_COUNT:
-        raise UnreadableError(Reason.RANGE, f"{value:g} passages, expected 0 to {MAX_COUNT}")
-    return int(value)

@@ -56,6 +56,7 @@ class Senml(Codec):
     binds: ClassVar = {
         "match": "the base name of the device, such as `urn:dev:mac:0024befffe804ff1:`, or the topic",
         "part": "the name behind it, such as `temp`, where only that is meant; else left out",
+        "directions": "the last part of a counter's name → which way it counts, such as `In` → `in`, `Out` → `out`",
         "meaning": "`total`, `interval`, `crossings` or `occupancy`, where a number is none that is measured",
     }
     topics = ("senml/#",)

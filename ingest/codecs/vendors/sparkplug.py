@@ -88,6 +88,7 @@ class Sparkplug(Codec):
     binds: ClassVar = {
         "match": "a device behind a node, `GROUP/NODE/DEVICE`, or the node itself, `GROUP/NODE`",
         "part": "the name of a metric, such as `Count/In`",
+        "directions": "the last part of a counter's name → which way it counts, such as `In` → `in`, `Out` → `out`",
         "direction": "with it (or with `of`) a number without a `meaning` is a running total",
         "meaning": "`total`, `interval`, `crossings` or `occupancy`, where a number is none that is measured",
     }

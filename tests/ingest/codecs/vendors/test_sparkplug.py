@@ -8,7 +8,7 @@ import pytest
 
 from ingest.codecs.bindings import Binding
 from ingest.codecs.codec import VendorMessage
-from ingest.observations import Level, State
+from ingest.observations import Count, Level, State
 from tests.ingest.codecs.cases import Feed
 
 NOW = 1_795_134_000_000
@@ -196,6 +196,24 @@ def test_a_metric_of_a_device_can_be_bound_at_its_node():
     feed = Feed("sparkplug", [bind("gate/Temp", match="demo/edge-1", metric="temperature")])
     assert [one.value for one in said(feed(message("DDATA", metric(name="Temp", double=20.0))))] == [20.0]
     assert said(feed(message("DDATA", metric(name="Other", double=20.0)))) == []
+
+
+def test_a_device_bound_whole_counts_by_the_names_of_its_counters_and_measures_the_rest():
+    feed = Feed("sparkplug", [bind(of="person", directions={"In": "in", "Out": "out"})])
+    for at, came, went in ((0, 100, 90), (60_000, 104, 97)):
+        some = metric(name="Count/In", long=came), metric(name="Count/Out", long=went), metric(name="Temp", double=21.5)
+        heard = feed(message("DDATA", *some, ts=NOW + at, at=NOW + at))
+    assert [(one.in_, one.out) for one in said(heard) if isinstance(one, Count)] == [(4, 0), (0, 7)]
+    assert [one.value for one in said(heard) if isinstance(one, Level)] == [21.5]
+
+
+def test_a_counter_that_cannot_be_does_not_hide_the_alarm_beside_it():
+    feed = Feed("sparkplug", BOUND)
+    heard = feed(
+        message("DDATA", metric(name="Count/In", kind=INT32, int=0xFFFF_FFFF), metric(name="Door/Open", bool=True))
+    )
+    assert [one.value for one in said(heard)] == ["open"]
+    assert [refusal.reason for refusal in heard.refusals] == ["range"]
 
 
 def test_what_a_node_says_of_itself_is_no_reading():
