@@ -35,6 +35,8 @@ EXTRAS: Final = {
     "requests": "influx",
     "apprise": "deliver",
     "cryptography": "seal",
+    "gpiozero": "gpio",
+    "serial": "serial",
     "aiokafka": "kafka",
     "faust": "kafka",
     "prometheus_client": "kafka",
