@@ -17,7 +17,7 @@ from ingest.codecs.bindings import Binding, Bindings
 from ingest.codecs.codec import VendorMessage
 from ingest.codecs.vendors import NAMES
 from ingest.edge.edge_file import HttpAccount, HttpPart
-from ingest.edge.sources.http import HttpSource
+from ingest.edge.sources.http_port import HttpSource
 from ingest.gateway.plates import normalise
 from ingest.login import BrokerAddress
 from ingest.observations import Count, Gate

@@ -361,7 +361,7 @@ def _source_class(part: edge_file.SourcePart) -> Callable[..., EdgeSource]:
 
 _SOURCES: Final = {
     "mqtt": ("broker_beside", "MqttSource"),
-    "http": ("http", "HttpSource"),
+    "http": ("http_port", "HttpSource"),
     "stdin": ("standard_input", "StdinSource"),
     "dir": ("folder", "FolderSource"),
     "serial": ("serial_port", "SerialSource"),

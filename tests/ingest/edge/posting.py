@@ -12,7 +12,7 @@ from ingest.codecs.codec import Codec
 from ingest.codecs.memory import Memory
 from ingest.codecs.vendors import codec_class
 from ingest.edge.edge_file import HttpAccount, HttpPart
-from ingest.edge.sources.http import HttpSource
+from ingest.edge.sources.http_port import HttpSource
 
 SYSTEM, OTHER, CAMERA = "99999900005030000001", "99999900005030000002", "99999900001190000001"
 PASSWORD, TOKEN = "open sesame", "a-token-of-more-than-twenty-signs"

@@ -247,7 +247,7 @@ def test_one_address_has_not_all_connections(port, caplog):
     wait_for(lambda: not source._open.total(), "a connection that never ends")
 
 
-@pytest.mark.parametrize("method", ["GET", "DELETE", "CONNECT", "TRACE", "OPTIONS", "PATCH"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "CONNECT", "TRACE", "OPTIONS", "PATCH"])
 def test_other_methods_give_and_do_nothing(port, caplog, method):
     source, taken = port
     refused(source, taken, caplog, request(DOOR, b"", authorization=BEARER, method=method), 405, "another method")

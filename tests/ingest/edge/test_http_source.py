@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from ingest.edge.edge_file import HttpAccount, HttpPart, load_edge_file
-from ingest.edge.sources.http import HttpSource
+from ingest.edge.sources.http_port import HttpSource
 from ingest.observations import Gate, State
 from tests.ingest.edge.posting import (
     CAMERA,
