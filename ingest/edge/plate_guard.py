@@ -48,7 +48,7 @@ class PlateGuard:
         if self.removed % _SAID_EVERY == 0:
             logger.error(
                 "a passage is taken WITHOUT ITS PLATE: a plate must not be written to this device's disk, and there is"
-                " no key to seal it with (--seal-key); %d before it", self.removed,
+                " no key to seal it with (--seal-key, agent.seal_key); %d before it", self.removed,
             )  # fmt: skip
         self.removed += 1
         return ""

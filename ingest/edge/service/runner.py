@@ -85,7 +85,7 @@ class EdgeService:
         self._topic = topics.settings(agent.site, speaker.beat, speaker.device)
         self._afar = SettingsFromAfar(agent.folder / "settings.json", key, self._topic)
         self._computer, self._marker = Computer(agent.folder), CrashMarker(agent.folder / "in-hand")
-        self._started_ms = wall_ms()
+        self._plates, self._started_ms = PlateGuard(agent.seal_key), wall_ms()
         self._refused, self._told = Counter[str](), Counter[str]()
         """Of desks that are closed."""
         self._dropped = 0
@@ -97,7 +97,7 @@ class EdgeService:
         self._health_due, self._said_at = math.inf, -math.inf
         self._spool = Spool(
             agent.folder / "spool", max_bytes=round(agent.max_mb * 1e6), max_age_s=agent.max_days * 86_400,
-            protect=PlateGuard(agent.seal_key).protect,
+            protect=self._plates.protect,
         )  # fmt: skip
         try:
             self._house = self._first_house(file)
@@ -166,6 +166,7 @@ class EdgeService:
         spool, disk = self._spool.stats(), computer.disk()
         if spool.dropped > self._dropped:
             self._dropped, self._dropped_at = spool.dropped, now
+        told = self._told + house.desk.told + Counter(unsealed=self._plates.removed)
         certificates = [one.tls_cert for one in house.file.devices]
         return AgentHealth(
             ts=wall_ms(), started_ms=self._started_ms, version=version(), devices=tuple(house.agents),
@@ -173,7 +174,7 @@ class EdgeService:
             oldest_s=spool.oldest_s,
             dropped=dict(spool.drops),
             dropped_s=None if self._dropped_at is None else round(now - self._dropped_at, 1),
-            refused=dict(self._refused + house.desk.refused), told=dict(self._told + house.desk.told),
+            refused=dict(self._refused + house.desk.refused), told=dict(told),
             disk_free_mb=disk and round(disk.free_mb, 1), disk_free=disk and round(disk.free, 4),
             written_mb=computer.written_mb(), memory_mb=computer.memory_mb(), temperature_c=computer.temperature_c(),
             undervoltage=computer.undervoltage(), clock_synced=computer.clock_synced(),

@@ -16,7 +16,7 @@ from ingest import topics
 from ingest.edge.service import EdgeService
 from ingest.edge.signed_settings import SignedSettings, key_text, settings_key, write_settings
 from ingest.health import read_health
-from ingest.observations import Observation
+from ingest.observations import Gate, Observation
 from ingest.setup.settings import SettingsError
 from tests.ingest.brokers import Broker, Publisher
 from tests.support import free_port, wait_for
@@ -300,6 +300,17 @@ def test_settings_are_proved_by_the_device_that_brought_them(path, station):
         wait_for(
             partial(turned, lambda: service.health().settings_refused == 9), "nobody is missed, and it is not taken"
         )
+
+
+def test_plates_without_a_key_to_seal_them_are_left_out_and_the_station_is_told(path, tmp_path, brokers):
+    away = path.read_text(encoding="utf-8").replace(f"port = {brokers[0].port}", f"port = {free_port()}")
+    path.write_text(away, encoding="utf-8")
+    with closing(EdgeService(path)) as service:
+        service._house.desk.observe("door-1", [Gate(ts=1_790_000_000_000, plate="粤B12345")])
+        assert service.health().told == {"unsealed": 1}
+    kept = b"".join(one.read_bytes() for one in (tmp_path / "kept").iterdir())
+    assert b'"gate"' in kept
+    assert b"12345" not in kept
 
 
 def test_a_key_that_is_none_is_told_at_the_start(path, tmp_path):
