@@ -91,6 +91,9 @@ BLOCKS = blocks("README.md", "A real station")
 class Station:
     """A folder in which README's commands are typed."""
 
+    parts = ("patrolgrid", "patrolgrid-broker")
+    """Units that may run, in the order in which they are ended."""
+
     def __init__(self, folder):
         self.folder, self.broker_port, self.board_port = folder, free_port(), free_port()
         self.devices_port = self.broker_port + 1
@@ -134,7 +137,7 @@ class Station:
         return json.loads(done.stdout)
 
     def stop(self):
-        for name in ("patrolgrid", "patrolgrid-broker"):
+        for name in self.parts:
             file = self.units / f"{name}.pid"
             if file.exists():
                 process = int(file.read_text())

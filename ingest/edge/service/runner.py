@@ -41,6 +41,8 @@ _LAST_S: Final = 3.0
 _GAP_S: Final = 5.5
 """Between two words of the agent's about itself: the station takes one in five seconds."""
 _PING_SHARE: Final = 3
+_AWAY_S: Final = 30.0
+"""A source that takes nothing for so long is told: a broker beside the agent may be started again."""
 _STUCK_S: Final = 0.2
 _STATUS: Final = {"online": b'{"state":"online"}', "offline": b'{"state":"offline"}'}
 
@@ -94,6 +96,10 @@ class EdgeService:
         self._trial: tuple[SignedSettings, frozenset[str], float] | None = None
         """What is tried, which devices must be connected, and until when (monotonic)."""
         self._connected: frozenset[str] = frozenset()
+        self._down: dict[str, float] = {}
+        """Source → since when it has taken nothing (monotonic)."""
+        self._away: frozenset[str] = frozenset()
+        """Those for whom that is long."""
         self._health_due, self._said_at = math.inf, -math.inf
         self._spool = Spool(
             agent.folder / "spool", max_bytes=round(agent.max_mb * 1e6), max_age_s=agent.max_days * 86_400,
@@ -133,7 +139,7 @@ class EdgeService:
         house = self._house
         self._computer.look()
         connected = frozenset(name for name, agent in house.agents.items() if agent.connected)
-        if connected - self._connected or house.desk.has_met():
+        if connected - self._connected or house.desk.has_met() or self._look_at_sources(now):
             self._health_due = now
         self._connected = connected
         if self._trial is not None:
@@ -147,6 +153,13 @@ class EdgeService:
         if now >= self._health_due and now >= self._said_at + self._gap_s:
             self._said_at, self._health_due = now, now + house.file.agent.health_s
             self._say_health()
+
+    def _look_at_sources(self, now: float) -> bool:
+        """Tell whether other sources than before are away for long."""
+        down = [one.name for one in self._house.sources if not (one.up or one.ended)]
+        self._down = {name: self._down.get(name, now) for name in down}
+        before, self._away = self._away, frozenset(name for name in down if now - self._down[name] >= _AWAY_S)
+        return before != self._away
 
     def close(self) -> None:
         """Stop; what is not acknowledged goes out at the next start."""
@@ -179,7 +192,7 @@ class EdgeService:
             written_mb=computer.written_mb(), memory_mb=computer.memory_mb(), temperature_c=computer.temperature_c(),
             undervoltage=computer.undervoltage(), clock_synced=computer.clock_synced(),
             settings=self._afar.version, settings_refused=self._afar.refused, settings_problem=self._afar.problem,
-            sources=dict([(one.name, one.trouble[:200]) for one in house.sources if not (one.up or one.ended)][:16]),
+            sources=dict([(one.name, one.trouble[:200]) for one in house.sources if one.name in self._away][:16]),
             certificate_days=certificate_days([*certificates, house.file.broker.tls_cert], time.time()),
             strangers=tuple(house.desk.strangers(MOST_STRANGERS)),
         )  # fmt: skip
