@@ -91,7 +91,7 @@ BLOCKS = blocks("README.md", "A real station")
 class Station:
     """A folder in which README's commands are typed."""
 
-    parts = ("patrolgrid", "patrolgrid-broker")
+    parts: tuple[str, ...] = ("patrolgrid", "patrolgrid-broker")
     """Units that may run, in the order in which they are ended."""
 
     def __init__(self, folder):
