@@ -231,5 +231,9 @@ def _tls(settings: HttpPart) -> ssl.SSLContext | None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except OSError as error:
+        files = f"{settings.tls_cert} and {settings.tls_key}"
+        raise OSError(error.errno, f"{files}: no certificate and key: {error.strerror or error}") from error
     return context

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from ingest.edge.edge_file import HttpAccount, HttpPart, load_edge_file
+from ingest.edge.sources import http_port
 from ingest.edge.sources.http_port import HttpSource
 from ingest.observations import Gate, State
 from tests.ingest.edge.posting import (
@@ -26,6 +28,7 @@ from tests.ingest.edge.posting import (
     statuses,
     talk,
 )
+from tests.support import wait_for
 
 REGISTER = {"RegisterObject": {"DeviceID": SYSTEM}}
 MOTOR = {"MotorVehicleID": "1", "DeviceID": CAMERA, "PlateNo": "京A12345", "PassTime": "20261120080512"}
@@ -208,3 +211,41 @@ def test_what_the_page_says_of_a_system_of_gat_1400_are_settings(tmp_path, name)
     assert not source.mistake()
     assert source.accounts[0].known_as == found.bindings[0].match
     assert found.bindings[0].way("1") == "in"
+
+
+def test_large_bodies_wait_for_each_other_and_are_told_to_come_again(port, monkeypatch, caplog):
+    source, taken = port
+    monkeypatch.setattr(http_port, "_ROOM_S", 0.1)
+    body = b'11\r\n{"contact": true}\r\n0\r\n\r\n'
+    head = request(
+        "/zigbee2mqtt/door", authorization=f"Bearer {TOKEN}", content_length=None, transfer_encoding="chunked"
+    )
+    with socket.create_connection(("127.0.0.1", source.port), timeout=20) as first:
+        first.sendall(head)
+        wait_for(lambda: source._held, "no room was taken")
+        answer = talk(source.port, head + body)
+        assert statuses(answer) == [503]
+        assert b"retry-after: 5" in answer
+        assert "too many large bodies at once" in caplog.text
+        first.sendall(body)
+        assert statuses(first.recv(65_536)) == [200]
+    assert statuses(talk(source.port, head + body)) == [200]
+    assert len(taken.messages) == 2
+
+
+def test_a_fault_in_the_port_s_thread_is_told(tmp_path, monkeypatch, caplog):
+    source = HttpSource(settings(tmp_path), "cameras", Taken())
+    monkeypatch.setattr(source, "_serve", lambda: 1 / 0)
+    source.start()
+    wait_for(lambda: source.trouble, "no trouble was told")
+    source.close()
+    assert source.trouble == "the port is closed: ZeroDivisionError"
+    assert not source.up
+
+
+def test_a_certificate_that_cannot_be_read_is_told_before_the_port_opens(tmp_path):
+    (tmp_path / "cert.pem").write_text("no certificate", encoding="utf-8")
+    for name in ("cert.pem", "absent.pem"):
+        part = settings(tmp_path, tls_cert=tmp_path / name, tls_key=tmp_path / name)
+        with pytest.raises(OSError, match=name):
+            HttpSource(part, "cameras", Taken())
