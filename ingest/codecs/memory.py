@@ -5,15 +5,31 @@ It is small and is saved with every message that changes it, so keys are few and
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import chain
 from typing import Final, TypeVar
 
 import msgspec
 
 _T = TypeVar("_T")
 _MOST_KEYS: Final = 50_000
-_REPEATS: Final = 32
+_REPEATS: Final = 100
 """Passages of a device that are known again: re-sends come soon after."""
+_MANY, _BATCHES = 32, 2
+"""A message with more of them than that is remembered by itself, and so many of these: else it would drive out its own
+passages as it comes again."""
+
+
+@dataclass(slots=True)
+class _Passing:
+    """A device's passages while one message is read."""
+
+    last: list[str]
+    batches: list[list[str]]
+    known: set[str]
+    new: list[str] = field(default_factory=list)
+    marks: dict[str, None] = field(default_factory=dict)
 
 
 class Memory:
@@ -29,6 +45,8 @@ class Memory:
         self._values: dict[str, bytes] = dict(saved or {})
         self._changed: dict[str, bytes | None] = {}
         """Key → what it was at the last `changes`."""
+        self._passing: dict[str, _Passing] = {}
+        """Device → what of it stands in the message at hand."""
 
     def get(self, key: str, kind: type[_T]) -> _T | None:
         """Return what is remembered, None where nothing is, or where it cannot be read any more."""
@@ -61,21 +79,36 @@ class Memory:
         return dict(self._values)
 
     def once(self, device: str, what: str) -> bool:
-        """Tell whether this is said for the first time among a device's last ones, and remember it."""
+        """Tell whether this is said for the first time among a device's last ones; remembered as `whole` ends."""
         mark = blake2b(what.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
-        key = f"said/{device}"
-        marks = self.get(key, list[str]) or []
-        if mark in marks:
+        passing = self._passing.get(device)
+        if passing is None:
+            last = self.get(f"said/{device}", list[str]) or []
+            batches = self.get(f"many/{device}", list[list[str]]) or []
+            passing = self._passing[device] = _Passing(last, batches, {*last, *chain(*batches)})
+        passing.marks[mark] = None
+        if mark in passing.known:
             return False
-        self.put(key, [*marks, mark][-_REPEATS:])
+        passing.known.add(mark)
+        passing.new.append(mark)
         return True
+
+    def _remember_passages(self) -> None:
+        for device, passing in self._passing.items():
+            if passing.new and len(passing.marks) > _MANY:
+                self.put(f"many/{device}", [*passing.batches, list(passing.marks)][-_BATCHES:])
+            elif passing.new:
+                self.put(f"said/{device}", [*passing.last, *passing.new][-_REPEATS:])
+        self._passing.clear()
 
     @contextlib.contextmanager
     def whole(self) -> Iterator[None]:
         """Undo what was remembered inside where it ends with an error."""
         outer, self._changed = self._changed, {}
+        self._passing.clear()
         try:
             yield
+            self._remember_passages()
         except BaseException:
             for key, before in self._changed.items():
                 if before is None:

@@ -96,14 +96,41 @@ def test_of_far_too_many_keys_the_oldest_are_forgotten_and_saved_as_gone(monkeyp
     assert memory.changes() == {"1": b"2", "2": None, "newer": b"1"}
 
 
-@given(st.lists(st.integers(0, 60), max_size=120))
-def test_a_passage_is_known_again_while_it_is_among_the_last(passed):
-    memory, last = Memory(), []
-    for one in passed:
-        assert memory.once("d", str(one)) == (one not in last)
-        if one not in last:
-            last = [*last, one][-32:]
-        memory = Memory(dict(memory._values))
+NUMBERS = st.integers(0, 400)
+MESSAGE = st.lists(NUMBERS, max_size=5) | st.lists(NUMBERS, min_size=33, max_size=120)
+
+
+@settings(max_examples=examples(40))
+@given(st.lists(st.tuples(MESSAGE, st.booleans()), max_size=10))
+def test_a_passage_is_known_again_while_it_is_among_the_last(messages):
+    """Among the last hundred that came alone or with few, or in one of the last two messages with many."""
+    memory, few, many = Memory(), [], []
+    for message, restart in messages:
+        known, new = {*few, *(one for batch in many for one in batch)}, []
+        with memory.whole():
+            for one in message:
+                assert memory.once("d", str(one)) == (one not in known)
+                new += [one] if one not in known else []
+                known.add(one)
+        if new and len(set(message)) > 32:
+            many = [*many, message][-2:]
+        else:
+            few = [*few, *new][-100:]
+        if restart:
+            memory = Memory(memory.all())
+
+
+def test_passages_of_what_is_refused_are_not_remembered():
+    memory = Memory()
+    with pytest.raises(ValueError, match="torn"), memory.whole():
+        torn_passage(memory)
+    with memory.whole():
+        assert memory.once("d", "one")
+
+
+def torn_passage(memory):
+    assert memory.once("d", "one")
+    raise ValueError("torn")
 
 
 LEVEL = st.text("ab", min_size=1, max_size=2)

@@ -140,6 +140,18 @@ def test_passages_of_an_interval_are_counted_once():
     assert said(fed(pack, feed=feed)) == []
 
 
+@pytest.mark.parametrize("number", [40, 900])
+def test_many_passages_in_one_message_are_all_known_again(number):
+    feed = Feed("senml", [device(part="people", direction="out", meaning="crossings")])
+    pack = [{"bn": BASE, "n": "people", "bt": 1_795_134_000, "v": 1}]
+    pack += [{"n": "people", "t": second, "v": 1} for second in range(1, number)]
+    assert len(said(fed(pack, feed=feed))) == number
+    feed.restart()
+    assert said(fed(pack, feed=feed)) == []
+    assert said(fed([{**pack[0], "t": 2_000}], feed=feed))
+    assert said(fed(pack, feed=feed)) == []
+
+
 def test_texts_places_and_batteries_are_left_out_where_no_part_is_bound():
     pack = [
         {"bn": BASE, "n": "owner", "vs": "somebody"},
