@@ -160,8 +160,8 @@ class Intake:
                 self._whole.append(Record(RecordKind.OBSERVATIONS, received, collector.batch.encode(), shard))
         self._whole += self._others
         for report in self._agents.reports(received):
-            shard = self._shards.shard_of(report.beat)
-            self._whole.append(Record(RecordKind.HEALTH, report.ts, msgspec.json.encode(report), shard))
+            shard, said = self._shards.shard_of(report.beat), self._plates.hidden_payload(msgspec.json.encode(report))
+            self._whole.append(Record(RecordKind.HEALTH, report.ts, said, shard))
         self._collectors = [None] * self._shards.shards
         self._others, self._fullest = [], 0
 

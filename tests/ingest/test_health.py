@@ -61,6 +61,15 @@ def test_an_agents_word_is_logged_with_its_device_and_the_time_of_receipt():
     assert read_health(encode_health(SAID)[:-1] + b',"later":1}') == SAID
 
 
+def test_no_plate_that_something_is_called_by_reaches_the_log():
+    one = intake(Hand())
+    said = msgspec.structs.replace(SAID, strangers=(Stranger("tasmota", "tele/京A12345/LWT", name="京A12345"),))
+    one.take(TOPIC, encode_health(said))
+    (record,) = one.finish().records
+    assert "A12345" not in record.payload.decode()
+    assert msgspec.json.decode(record.payload, type=AgentReport).met[0].match.startswith("tele/h1:")
+
+
 def test_what_a_broker_kept_says_nothing_and_what_cannot_be_read_is_refused():
     one = intake(Hand())
     one.take(TOPIC, encode_health(SAID), retained=True)

@@ -15,6 +15,7 @@ from ingest.codecs.memory import Memory
 from ingest.codecs.vendors import codec_class
 from ingest.edge.edge_file import EdgeFile, codecs_of
 from ingest.events import Status
+from ingest.gateway.plate_forms import PLATE
 from ingest.health import Stranger
 from ingest.observations import Observation
 from ingest.refusal import Refusal
@@ -177,6 +178,9 @@ class Desk:
             if times <= _LOGGED or times % (100 * _LOGGED) == 0:
                 logger.warning("%s: refused (%s, %d times): %s", codec, refusal.reason, times, refusal.detail)
         for stranger in meaning.strangers:
+            if PLATE.search(f"{stranger.match} {stranger.part} {stranger.name}"):  # a broker keeps what it is told
+                self.refused[Reason.PLATE] += 1
+                continue
             known = stranger in self._strangers
             if known or len(self._strangers) < _STRANGERS:
                 self._met = self._met or not known
