@@ -62,7 +62,8 @@ class AgentHealth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     oldest_s: _Amount = 0.0
     """Age of the oldest that waits, seconds."""
     dropped: Sums = {}
-    """Kind (count, level, gate, state, hazard ...) → observations given up, because there was no room or too old."""
+    """Kind (count, level, gate, state, hazard ...) → observations given up for want of room, or too old; in all, over
+    restarts, so that none goes untold."""
     dropped_s: _Amount | None = None
     """Seconds since it gave up one last; None: never since it started."""
     refused: Sums = {}

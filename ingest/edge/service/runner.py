@@ -90,7 +90,6 @@ class EdgeService:
         self._plates, self._started_ms = PlateGuard(agent.seal_key), wall_ms()
         self._refused, self._told = Counter[str](), Counter[str]()
         """Of desks that are closed."""
-        self._dropped = 0
         self._dropped_at: float | None = None
         self._heard: bytes | None = None
         self._trial: tuple[SignedSettings, frozenset[str], float] | None = None
@@ -105,6 +104,7 @@ class EdgeService:
             agent.folder / "spool", max_bytes=round(agent.max_mb * 1e6), max_age_s=agent.max_days * 86_400,
             protect=self._plates.protect,
         )  # fmt: skip
+        self._dropped = self._spool.stats().dropped  # by the process before, which has told it
         try:
             self._house = self._first_house(file)
         except BaseException:

@@ -212,7 +212,7 @@ MEASUREMENTS: Final[dict[str, Measurement]] = {
                 Field("quality", "float", "0-1", "quality score"),
                 Field("queue", "integer", "count", "observations that wait at the agent for the broker"),
                 Field("oldest_s", "float", "s", "age of the oldest of them"),
-                Field("dropped", "integer", "count", "observations that it gave up since it started"),
+                Field("dropped", "integer", "count", "observations that it gave up, in all"),
                 Field("refused", "integer", "count", "what it could not take of vendors' devices since it started"),
                 Field("strangers", "integer", "count", "what speaks to it and is bound to no device"),
                 Field("disk_free_mb", "float", "MB", "free where it keeps what waits"),
