@@ -42,12 +42,32 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder that is missing, and those that it is in; what root makes is whose the folder around it is.
+
+    `mode` has its rights, from which the process's umask takes away. Raises OSError.
+    """
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(mode=mode, exist_ok=True)
+    _hand_over(folder, folder.parent)
+
+
+def _hand_over(path: Path | int, folder: Path) -> None:
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        if owner.st_uid:
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+
 def replace_file(
     path: Path, content: bytes, *, durable: bool = True, mode: int = 0o666, create_only: bool = False
 ) -> None:
     """Replace a file's content, or make the file: readers, and the next start, see the old content or the new.
 
-    A folder that stands in its place is put aside. Raises OSError where it cannot be written; the old content then
+    A folder that stands in its place is put aside. What root writes in another's folder is that one's: a station has to
+    read what an administrator has changed. Raises OSError where it cannot be written; the old content then
     stays.
 
     Parameters
@@ -59,11 +79,12 @@ def replace_file(
     create_only
         Leave a file alone that is there already, or that another process makes at the same time.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
             file.write(content)
+            _hand_over(file.fileno(), path.parent)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
@@ -83,9 +104,10 @@ def replace_file(
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Let one thread of one process at a time change a file; a file ``PATH.lock`` stays beside it. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(path.parent, 0o700)
     handle = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
+        _hand_over(handle, path.parent)
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:

@@ -5,15 +5,25 @@ connection that is there already outlives that, so who loses an account is throw
 id takes its connection, and only the node's own listener lets an account choose one.
 """
 
+import contextlib
+import ipaddress
 import logging
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from console.devices.device_certificates import DeviceCertificates, Issued
-from console.people.pki import Pki, PkiError
+from console.people.pki import Pki, PkiError, own_names
 from deploy.processes.broker import MOSQUITTO_DIR
 from deploy.settings import Settings
-from deploy.station.station_accounts import accounts_of, remove_accounts, renew_account, tell_broker
+from deploy.station.station_accounts import (
+    CONF,
+    PROBE,
+    accounts_of,
+    listeners_of,
+    remove_accounts,
+    renew_account,
+    tell_broker,
+)
 from deploy.station.station_files import StationFolder, station_of
 from ingest.files import replace_file
 from ingest.login import BrokerAddress, is_loopback
@@ -28,7 +38,6 @@ _NO_CERTIFICATES: Final = (
 _NO_PASSWORDS: Final = "has no listener for devices with passwords; move it away and call `patrolgrid init`"
 _LISTS: Final = ("patrolgrid.acl", "devices.acl")
 CRL: Final = "devices.crl"
-CONF: Final = "patrolgrid.conf"
 
 
 class Door(NamedTuple):
@@ -74,20 +83,12 @@ class Credentials:
 
     def doors(self) -> list[Door]:
         """Return the listeners for devices, those in the network first. Raises OSError."""
-        found, current = list[dict[str, str]](), dict[str, str]()
-        for line in (self.station.broker / CONF).read_text(encoding="utf-8").splitlines():
-            key, _, value = line.strip().partition(" ")
-            if key == "listener":
-                current = {}
-                found.append(current)
-            if key and not key.startswith("#"):
-                current[key] = value.strip()
         doors = []
-        for one in found:
+        for one in listeners_of(self.station.broker / CONF):
             port, _, host = one["listener"].partition(" ")
             if one.get("use_username_as_clientid") == "true" and port.isdecimal():
                 certificates = one.get("require_certificate") == "true"
-                doors.append(Door(host or "127.0.0.1", int(port), "certfile" in one, certificates))
+                doors.append(Door(_reached(host), int(port), "certfile" in one, certificates))
         return sorted(doors, key=lambda door: (is_loopback(door.host) and not door.tls, door.port))
 
     def door(self, *, certificates: bool = False) -> Door:
@@ -130,7 +131,7 @@ class Credentials:
 
     def accounts(self) -> set[str]:
         """Return who has a password."""
-        return accounts_of(self.passwords)
+        return accounts_of(self.passwords) - {PROBE}
 
     def password_file(self, device: str) -> Path:
         """Return the file of a device's password."""
@@ -149,7 +150,7 @@ class Credentials:
                 replace_file(there, content, mode=0o644)
         told = tell_broker(self.station.broker)
         if told is False:
-            _LOG.error("%s: the broker is another user's and cannot be told of accounts", self.station.broker)
+            _LOG.error("%s: the broker does not read its accounts; is it another user's?", self.station.broker)
         return told
 
     def outdated(self) -> dict[Path, list[str]]:
@@ -167,6 +168,15 @@ class Credentials:
         except (ConnectionError, OSError, ValueError) as error:
             _LOG.warning("%s: whether it is still connected is not known: %s", device, error)
         session.close()
+
+
+def _reached(host: str) -> str:
+    """Return the address at which devices reach a listener: of one that listens everywhere this machine's first."""
+    with contextlib.suppress(ValueError):
+        host = "" if ipaddress.ip_address(host).is_unspecified else host
+    if host:
+        return host
+    return next((one for one in own_names()[1] if not is_loopback(one)), "127.0.0.1")
 
 
 def _missing(shipped: Path, own: Path) -> list[str]:

@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ingest.files import replace_file
+from ingest.files import make_folder, replace_file
 
 _LOG: Final = logging.getLogger(__name__)
 PublicKey = EllipticCurvePublicKey | RSAPublicKey
@@ -105,6 +105,11 @@ class Pki:
         files cannot be written.
         """
         self._issue((self.board, self.board_key), "PatrolGrid board", names, addresses, now, BOARD_DAYS)
+
+    def speaks_for(self, names: Iterable[str]) -> list[str]:
+        """Return those of some names that the authority may speak for. Raises `PkiError`."""
+        authority = read_x509(self.authority)
+        return [one for one in names if _permits(authority, x509.DNSName(one))]
 
     def issue_broker(self, files: tuple[Path, Path], names: Sequence[str], addresses: Sequence[str]) -> None:
         """Make a certificate and its key for a broker: until the authority's own end, since devices renew nothing.
@@ -316,5 +321,5 @@ def private_pem(key: EllipticCurvePrivateKey) -> bytes:
 
 def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Write a file whole, in a folder that nobody else may read. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(path.parent, 0o700)
     replace_file(path, content, mode=mode)

@@ -10,16 +10,24 @@ import hashlib
 import os
 import secrets
 import signal
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from ingest.files import locked, replace_file
+from ingest.files import locked, make_folder, replace_file
+from ingest.login import BrokerAddress
+from ingest.mqtt import Session
 from ingest.topics import patrol_did, patrol_plan
 
 _ITERATIONS: Final = 101
 """As `mosquitto_passwd` has it; Mosquitto checks a password at every connection."""
 _PASSWORD_BYTES: Final = 18
+_TELL_TIMES, _TRIES, _TRY_S, _CONNECT_S = 20, 4, 0.05, 2.0
+CONF: Final = "patrolgrid.conf"
+"""In the broker's folder: what Mosquitto runs with."""
+PROBE: Final = "reading.done"
+"""The account by which it is known what Mosquitto has read; no id of a device has a point in it."""
 PID_FILE: Final = "mosquitto.pid"
 """In the broker's folder: the process to tell of new accounts."""
 
@@ -112,16 +120,67 @@ def _write(file: Path, lines: list[str]) -> None:
 
 def _password(file: Path) -> str:
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(file.parent, 0o700)
         replace_file(file, f"{secrets.token_urlsafe(_PASSWORD_BYTES)}\n".encode(), mode=0o600)
     return file.read_text(encoding="utf-8").partition("\n")[0]
 
 
-def tell_broker(folder: Path) -> bool | None:
-    """Let the Mosquitto of a broker's folder read its accounts anew.
+def listeners_of(conf: Path) -> list[dict[str, str]]:
+    """Return the listeners of a Mosquitto configuration: each with its keys, ``listener`` first. Raises OSError."""
+    found, current = list[dict[str, str]](), dict[str, str]()
+    for line in conf.read_text(encoding="utf-8").splitlines():
+        key, _, value = line.strip().partition(" ")
+        if key == "listener":
+            current = {}
+            found.append(current)
+        if key and not key.startswith("#"):
+            current[key] = value.strip()
+    return found
 
-    Returns None where it does not run, False where it may not be told by this user.
+
+def tell_broker(folder: Path) -> bool | None:
+    """Let the Mosquitto of a broker's folder read its accounts anew, and return when it has.
+
+    A signal that comes while Mosquitto reads is lost: it takes its flag down when it has read. So an account of our own
+    gets a fresh password first, and what is in the files has been read when that lets somebody in.
+
+    Returns None where it does not run, False where it may not be told by this user, or does not read.
     """
+    conf, passwords = folder / CONF, folder / "devices.passwd"
+    told = _signalled(folder, 0 if conf.exists() and passwords.exists() else signal.SIGHUP)
+    if told is not True or not conf.exists() or not passwords.exists():
+        return told
+    doors = [
+        one for one in listeners_of(conf) if "certfile" not in one and one.get("use_username_as_clientid") == "true"
+    ]
+    if not doors:
+        return _signalled(folder, signal.SIGHUP)
+    port, _, host = doors[0]["listener"].partition(" ")
+    with locked(folder / "reading"):
+        word = secrets.token_urlsafe(_PASSWORD_BYTES)
+        set_account(passwords, PROBE, word)
+        address = BrokerAddress(host=host or "127.0.0.1", port=int(port), username=PROBE, password=word)
+        for _ in range(_TELL_TIMES):
+            _signalled(folder, signal.SIGHUP)
+            for _ in range(_TRIES):
+                time.sleep(_TRY_S)
+                if _is_let_in(address):
+                    return True
+    return False
+
+
+def _is_let_in(address: BrokerAddress) -> bool:
+    session = Session(address, PROBE)
+    try:
+        session.connect(_CONNECT_S)
+    except (ConnectionError, OSError):
+        return False
+    session.close()
+    return True
+
+
+def _signalled(folder: Path, number: int) -> bool | None:
+    """Send a signal; returns None where it does not run, False where it may not be told by this user."""
     try:
         process = int((folder / PID_FILE).read_text(encoding="ascii"))
         name = Path(f"/proc/{process}/comm").read_text(encoding="utf-8").strip()
@@ -130,6 +189,6 @@ def tell_broker(folder: Path) -> bool | None:
     if name != "mosquitto":
         return None
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(process, signal.SIGHUP)
+        os.kill(process, number)
         return True
     return False

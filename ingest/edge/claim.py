@@ -234,10 +234,8 @@ def claim(
             answered.append(answer)
 
     waiting = MemoryStorage()
-    session = Session(
-        broker, ticket.account, outbox=Outbox(waiting), filters=(topics.claim_answer(ticket.site, ticket.account),),
-        on_message=hear,
-    )  # fmt: skip
+    answers = topics.claim_answer(ticket.site, ticket.account)
+    session = Session(broker, ticket.account, outbox=Outbox(waiting), filters=(answers,), on_message=hear)
     try:
         session.connect(timeout_s, stopped)
     except ConnectionError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import os
 import re
 import shutil
@@ -15,12 +16,15 @@ from paho.mqtt import MQTTException
 from paho.mqtt.publish import single
 
 from console.cli.main import main
+from console.devices.credentials import Credentials
+from console.devices.device_certificates import DeviceCertificates
+from console.people.pki import Pki, PkiError
 from deploy.processes import listening
 from deploy.processes.broker import mosquitto_command
 from deploy.settings import load_settings
 from deploy.station.example_places import zone_hint
 from deploy.station.station_accounts import add_accounts, password_line, tell_broker
-from deploy.station.station_files import StationFolder, check_folder, tls_port
+from deploy.station.station_files import StationFolder, certificate_port, check_folder, tls_port
 from ingest.places import DEVICE_TYPES, load_places
 from tests.support import free_port, require_program, wait_for
 
@@ -267,3 +271,54 @@ def test_who_goes_away_from_the_questions_leaves_nothing_behind(tmp_path, monkey
 def test_nobody_is_asked_where_nobody_sits(tmp_path, capsys):
     assert main(["init", str(tmp_path / "s")]) == 2
     assert "--yes" in capsys.readouterr().err
+
+
+def test_a_station_that_is_opened_later_lets_devices_in_by_certificates(tmp_path):
+    require_program("mosquitto", "run `make services`")
+    folder, port = tmp_path / "s", free_port()
+    init(folder, "--broker-port", str(port))
+    station, settings = StationFolder(folder), folder / "patrolgrid.toml"
+    assert not (station.broker / "server.crt").exists()
+    assert main(["pki", "init", "--only", "--address", "127.0.0.4", "--config", str(settings)]) == 0
+    tls = folder / "data.keys" / "station-1" / "tls"
+    own = f'[board]\nhost = "0.0.0.0"\ntls_cert = "{tls}/board.crt"\ntls_key = "{tls}/board.key"\n'
+    settings.write_text(settings.read_text("utf-8").replace("[board]\n", own), "utf-8")
+    credentials = Credentials.of(load_settings(settings, {}))
+    with pytest.raises(PkiError, match="has no listener for devices with certificates; move it away"):
+        credentials.give_certificate("camera-01")
+    (station.broker / "patrolgrid.conf").unlink()
+    init(folder)
+    door = credentials.door(certificates=True)
+    assert (door.port, door.tls) == (certificate_port(port), True)
+    assert not ipaddress.ip_address(door.host).is_unspecified, "devices are told an address that they can reach"
+    process = subprocess.Popen(mosquitto_command(station.broker / "patrolgrid.conf"), stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: listening("127.0.0.4", door.port), "Mosquitto takes what was made")
+        made = credentials.give_certificate("camera-01")
+        single(
+            "patrolgrid/v1/station-1/old-market/camera-01/obs", "{}", qos=1, hostname="127.0.0.1", port=door.port,
+            client_id="x", tls={
+                "ca_certs": str(station.broker / "ca.crt"),
+                "certfile": str(credentials.certificates.certificate("camera-01")),
+                "keyfile": str(credentials.certificates.key("camera-01")),
+            },
+        )  # fmt: skip
+        assert made.device == "camera-01"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_changes_stays_the_stations(tmp_path):
+    """An administrator with sudo must not take the accounts away from the broker that runs as a user of its own."""
+    folder = tmp_path / "station"
+    folder.mkdir()
+    os.chown(folder, 4_321, 1_234)
+    add_accounts(folder / "devices.passwd", ["a"], folder / "secrets" / "devices")
+    certificates = DeviceCertificates(Pki(folder / "keys" / "tls"))
+    Pki(folder / "keys" / "tls").make_authority("s")
+    certificates.issue("a")
+    made = list(folder.rglob("*"))
+    assert len(made) > 10
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in made} == {(4_321, 1_234)}

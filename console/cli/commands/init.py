@@ -2,6 +2,7 @@
 
 import argparse
 import getpass
+import ipaddress
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from console.common import time_zone_here
-from console.devices.credentials import CONF, CRL
+from console.devices.credentials import CRL
 from console.devices.device_certificates import DeviceCertificates
 from console.errors import CommandError
 from console.people.people import People, Person
@@ -18,7 +19,7 @@ from deploy.settings import Settings, load_settings, with_values
 from deploy.settings.sections import BoardSettings, Broker
 from deploy.station import station_files
 from deploy.station.example_places import zone_hint
-from deploy.station.station_accounts import tell_broker
+from deploy.station.station_accounts import CONF, tell_broker
 from deploy.station.station_files import Choices, StationFolder
 from ingest.files import replace_file
 from ingest.setup.extras import load
@@ -126,7 +127,7 @@ def run(options: argparse.Namespace) -> int:
     settings, user = _read(station.settings), getpass.getuser()
     address = settings.board.host if settings.board.tls_cert is not None else ""
     if address and not (station.broker / CONF).exists():
-        _revocations(station, Pki(settings.plate_key_file.with_name("tls")))
+        made += _network(station, settings, address)
     made += station_files.write_broker(station, settings, address, user)
     made += station_files.write_units(station, user)
     link = "" if account is None else _first_account(settings, *account)
@@ -140,7 +141,7 @@ def _begin(station: StationFolder, choices: Choices, texts: Sentences) -> list[P
     """Write what a new station begins with; return it. Raises `PkiError` for an address that is not private."""
     pki, made = Pki(station.folder / "data.keys" / choices.site / "tls"), []
     if choices.address:
-        made += _certificates(station, choices, pki)
+        made += _certificates(choices, pki)
     station_files.write_settings(station, choices, (pki.board, pki.board_key) if choices.address else None, texts)
     made.append(station.settings)
     if station_files.write_places(station, choices, texts):
@@ -236,23 +237,39 @@ def _account(text: str) -> tuple[str, str]:
     return identifier, name.strip() or identifier
 
 
-def _certificates(station: StationFolder, choices: Choices, pki: Pki) -> list[Path]:
-    """Make the certificates of board and broker, where others are to reach them. Raises `PkiError`."""
+def _certificates(choices: Choices, pki: Pki) -> list[Path]:
+    """Make the authority and the board's certificate, where others are to reach it. Raises `PkiError`."""
     names, addresses = own_names()
     addresses = list(dict.fromkeys([choices.address, *addresses]))
     pki.make_authority(choices.site, names)
     pki.issue_board(names, addresses)
-    certificate, handed = station.broker / "server.crt", station.broker / "ca.crt"
-    pki.issue_broker((certificate, station.broker / "server.key"), names, addresses)
-    replace_file(handed, pki.authority.read_bytes(), mode=0o644)
-    return [pki.board, certificate, handed]
+    return [pki.board]
 
 
-def _revocations(station: StationFolder, pki: Pki) -> None:
-    """Write the list of revoked certificates, without which Mosquitto would not start. Raises `PkiError`."""
+def _network(station: StationFolder, settings: Settings, address: str) -> list[Path]:
+    """Write what the broker needs for devices in the network, as far as it is missing. Raises `PkiError`.
+
+    Also for a station that was opened later, by `patrolgrid pki init` and the settings of the board.
+    """
+    pki, certificate, handed = Pki(settings.plate_key_file.with_name("tls")), "server.crt", "ca.crt"
+    names, addresses = own_names()
+    try:
+        if not ipaddress.ip_address(address).is_unspecified:
+            addresses = list(dict.fromkeys([address, *addresses]))
+    except ValueError:
+        names.append(address)
+    pki.make_authority(settings.site.id, names)
+    made = [station.broker / name for name in (certificate, handed) if not (station.broker / name).exists()]
+    if station.broker / certificate in made:
+        pki.issue_broker(
+            (station.broker / certificate, station.broker / "server.key"), pki.speaks_for(names), addresses
+        )
+    if station.broker / handed in made:
+        replace_file(station.broker / handed, pki.authority.read_bytes(), mode=0o644)
     certificates = DeviceCertificates(pki)
-    certificates.publish()
+    certificates.publish()  # Mosquitto does not start without the list
     replace_file(station.broker / CRL, certificates.revoked.read_bytes(), mode=0o644)
+    return made
 
 
 def _first_account(settings: Settings, identifier: str, name: str) -> str:
