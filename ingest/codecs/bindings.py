@@ -41,7 +41,13 @@ class Binding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
     def way(self, word: object = None) -> Literal["in", "out", "unknown"]:
         """Return which way the vendor's word means, as far as the binding says."""
-        return self.directions.get(str(word)) or self.direction or "unknown"
+        return self.mapped(word) or self.direction or "unknown"
+
+    def mapped(self, word: object) -> Literal["in", "out"] | None:
+        """Return which way a word of ``directions`` means, in whatever letters; None for another."""
+        said = str(word)
+        folded = {theirs.casefold(): way for theirs, way in self.directions.items()}
+        return self.directions.get(said) or folded.get(said.casefold())
 
     def word(self, said: object) -> str:
         """Return our word for a state as the vendor says it; without one in the binding, its own.

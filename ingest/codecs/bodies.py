@@ -53,12 +53,15 @@ def parts_of(payload: bytes, content_type: str = "") -> Iterator[Part]:
     """
     found = _BOUNDARY.search(content_type[:1_000]) if content_type.lower().startswith("multipart/") else None
     boundary, at = (found[1] or found[2]).encode("latin-1", "replace") if found else b"", -1
+    line = _FIRST_LINE.match(payload.lstrip(b"\r\n \t")[:210])
+    if line and boundary and line[1].startswith(boundary + b" "):
+        boundary = line[1].rstrip()  # a blank in it, without quotation marks around
     if boundary:
         at = payload.find(b"--" + boundary)
         if at < 0 and boundary.startswith(b"--"):  # it is given with the marks that go before it
             boundary = boundary.removeprefix(b"--")
             at = payload.find(b"--" + boundary)
-    if at < 0 and (line := _FIRST_LINE.match(payload.lstrip(b"\r\n \t")[:210])):
+    if at < 0 and line:
         boundary = line[1].rstrip()
         at = payload.find(b"--" + boundary)
     if at < 0:
@@ -69,10 +72,10 @@ def parts_of(payload: bytes, content_type: str = "") -> Iterator[Part]:
         raise UnreadableError(Reason.SIZE, f"more than {_MOST_PARTS} parts")
     payload = payload[at:]
     end = payload.find(b"\n")
-    if (
-        end > 0 and payload[end - 1 : end] != b"\r"
-    ):  # lines end without CR: pictures, which this spoils, are passed over
-        payload = payload.replace(b"\n", b"\r\n")
+    head = payload[: payload.find(b"<", 0, 2_000)]
+    if (end > 0 and payload[end - 1 : end] != b"\r") or b"\n\n" in head:
+        # Lines end without CR, all or some: pictures, which this spoils, are passed over.
+        payload = payload.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     yield from _Reader(boundary).parts(payload)
 
 

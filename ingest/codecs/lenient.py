@@ -37,6 +37,8 @@ _TIME: Final = re.compile(
 )
 _COMPRESSED: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\x78\x9c": "zlib", b"\x78\xda": "zlib"}
 _PROVINCE: Final = re.compile(r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领]\s?[A-Z]")
+_PLATE: Final = re.compile(r"[鲁豫][A-Z][A-Z0-9]{4}")
+"""Of these two GBK is UTF-8, too."""
 _CHINESE: Final = {"gb2312", "gbk", "gb18030", "cp936", "ms936", "gb_2312-80", "x-gbk"}
 _ASCII: Final = bytes(range(128))
 _SHOWN: Final = 40
@@ -90,7 +92,7 @@ def text_of(raw: bytes, declared: str = "") -> str:
         if text is None:
             raise UnreadableError(Reason.JSON, "text that is neither UTF-8 nor GBK") from None
         return text
-    if text is None or declared.lower() in _CHINESE or (not declared and _PROVINCE.search(chinese)):
+    if text is None or declared.lower() in _CHINESE or (_PLATE if declared else _PROVINCE).search(chinese):
         return chinese
     return text
 

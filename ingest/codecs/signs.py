@@ -86,11 +86,11 @@ def say_state(
 
 def say_status(codec: Codec, bindings: Sequence[Binding], value: object) -> None:
     """Say that the devices of some bindings are there, or are not; other words are left out."""
-    text, yes = str(value).strip().lower(), truth(value)
+    text, yes = str(value).strip().lower().replace(" ", "").replace("_", ""), truth(value)
     state: Status | None = None
     if yes is True or text in {"online", "connected"}:
         state = "online"
-    elif yes is False or text in {"offline", "stopped", "unavailable", "disconnected"}:
+    elif yes is False or text in {"offline", "stopped", "unavailable", "disconnected", "connectionlost", "lost"}:
         state = "offline"
     if state is None:
         codec.tell("no_news")

@@ -32,10 +32,10 @@ LINK_DAYS: Final = 28
 """So long after a new key a vehicle's older tokens are given beside its new one; `models.rules.gates` remembers a
 vehicle for as long."""
 _NO_PLATE: Final = re.compile(
-    r"(?:无|无牌|无牌车|无车牌|无匹配|车牌|未识别|未识别车牌|未知|UNKNOWN|UNRECOGNIZED|NOPLATE|NONE|NULL|NA|0{8})?\Z"
+    r"(?:[蓝黄绿白黑]{0,2}(?:[无未没非][^\W\d_a-zA-Z]{0,8})?|车牌|默认|UNKNOWN|UNRECOGNIZED|UNLICENSED|NOPLATE|NONE|NULL|NA|0{5,16})\Z"
 )
 """What cameras write when they read no plate, normalised."""
-_COLOUR: Final = re.compile(r"(?:蓝|黄|黄绿|绿|渐变绿|白|黑)(?=[^\W\d_a-zA-Z][A-Z])")
+_COLOUR: Final = re.compile(r"(?:新能源)?(?:蓝|黄|黄绿|黄绿双拼|绿|渐变绿|白|黑)色?(?=[^\W\d_a-zA-Z][A-Z])")
 """What some firmware writes before a plate: `蓝京A12345`."""
 _BEFORE: Final = 16
 _HALF_A_PLATE: Final = 64

@@ -52,7 +52,28 @@ def test_a_token_of_a_device_that_may_not_make_them_is_hashed_like_any_text():
     assert PLATES.token(f"{token}~0123456789abcdef") not in {token, ""}
 
 
-@pytest.mark.parametrize("nothing", ["", "  ", "无牌车", "unknown", "无牌"])
+@pytest.mark.parametrize("colour", ["蓝", "蓝色", "黄绿", "黄绿双拼色", "新能源绿", "渐变绿"])
+def test_the_colour_before_a_plate_is_none_of_it(colour):
+    assert PLATES.token(f"{colour}京AD12345") == PLATES.token("京AD12345")
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        "",
+        "  ",
+        "无牌车",
+        "unknown",
+        "无牌",
+        "蓝无车牌",
+        "未知车牌",
+        "未悬挂号牌",
+        "无号牌",
+        "蓝",
+        "0000000",
+        "Unlicensed",
+    ],
+)
 def test_no_plate_has_no_token(nothing):
     assert PLATES.token(nothing) == ""
     assert normalise(nothing) == ""

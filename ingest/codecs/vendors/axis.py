@@ -14,7 +14,7 @@ from ingest.codecs.bindings import Binding, part_of
 from ingest.codecs.codec import Codec, Json, VendorMessage, read_json
 from ingest.codecs.lenient import UnreadableError
 from ingest.codecs.meters import increment
-from ingest.codecs.signs import own_names, say_state, say_status, truth
+from ingest.codecs.signs import bare, own_names, say_state, say_status, truth
 from ingest.codecs.times import instant_ms
 from ingest.vocabulary import Reason
 
@@ -55,12 +55,15 @@ class AxisCamera(Codec):
         if not message.payload:
             self.tell("no_news")
             return
+        if not message.payload.lstrip().startswith((b"{", b"[")) and levels[-1] in {"connection", "status", "lwt"}:
+            say_status(self, self.bindings.find(self.name, serial), bare(message.payload))
+            return
         said = read_json(message.payload)
         if not isinstance(said, dict):
             raise UnreadableError(Reason.TYPE, "no object, expected an event of the camera")
         inner = said.get("message")
         if not isinstance(inner, dict):
-            word = said.get("connected", said.get("state"))
+            word = said.get("connected", said.get("state", said.get("status", said.get("clientStatus"))))
             say_status(self, self.bindings.find(self.name, serial), word)
             return
         own = said.get("serial")

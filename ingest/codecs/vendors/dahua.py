@@ -17,6 +17,7 @@ from ingest.codecs.codec import Codec, Json, VendorMessage, read_json
 from ingest.codecs.lenient import UnreadableError, text_of
 from ingest.codecs.meters import increment
 from ingest.codecs.times import instant_ms
+from ingest.codecs.vendors.viid_objects import names_somebody
 from ingest.vocabulary import Reason
 
 _HEAD: Final = re.compile(r"Code=([^;\r\n]{1,64});action=([^;\r\n]{1,32})(?:;index=([0-9]{1,5}))?", re.IGNORECASE)
@@ -31,6 +32,8 @@ _GROUP_MS: Final = 30_000
 """Pictures of one passage come within this time."""
 _PASSAGES: Final = {"trafficjunction", "trafficgate", "traffictollgate", "trafficpasscar", "trafficcarpass"}
 _CROSSINGS: Final = {"crosslinedetection", "crossregiondetection", "crossfencedetection"}
+_NO_WAY: Final = {"appear", "disappear", "inside", "cross", "stay"}
+"""What an object does in a region that is neither way."""
 _COUNTS: Final = {"numberstat", "videostat", "numberstatgroup"}
 _INSIDE: Final = {"mannumdetection", "numberstatinarea"}
 _STATES: Final = {
@@ -41,7 +44,7 @@ _STATES: Final = {
 _PERSONAL: Final = {
     "facerecognition", "facedetection", "faceanalysis", "accesscontrol", "citizenpicturecompare", "humantrait",
     "_doorface_", "doorface", "candidates", "face", "faces", "cardno", "cardname", "certificateid", "citizenid",
-    "personinfo", "idcardinfo",
+    "personinfo", "idcardinfo", "masterofcar",
 }  # fmt: skip
 """Events about one person, and names of what they hold."""
 _VEHICLES: Final = {
@@ -132,7 +135,7 @@ class Dahua(Codec):
 
     def _event(self, event: _Event) -> None:
         code, action, index, data = event
-        if code in _PERSONAL or not _PERSONAL.isdisjoint(names_in(data)):
+        if code in _PERSONAL or _is_personal(data):
             raise UnreadableError(Reason.PERSONAL, "faces, cards or names of people, of which nothing is taken")
         if not code:
             raise UnreadableError(Reason.TYPE, "an event without a code")
@@ -195,7 +198,7 @@ class Dahua(Codec):
             return
         way = _way(binding, word)
         if way == "unknown" and (binding.directions or code != "crosslinedetection"):
-            if word and binding.directions:
+            if word and binding.directions and word.lower() not in _NO_WAY:
                 self.refuse(Reason.RANGE, f"{binding.device}: the binding does not say which way its direction is")
             else:
                 self.tell("no_news")
@@ -232,7 +235,7 @@ class Dahua(Codec):
 
     def _pushed(self, said: Json) -> None:
         """Take what ITSAPI pushes: a vehicle with its pictures, or a word that the camera is there."""
-        if not _PERSONAL.isdisjoint(names_in(said)):
+        if _is_personal(said):
             raise UnreadableError(Reason.PERSONAL, "faces, cards or names of people, of which nothing is taken")
         picture = inside(said, "picture")
         snap, plate = inside(picture, "snapinfo") or {}, inside(picture, "plate") or {}
@@ -249,7 +252,7 @@ class Dahua(Codec):
             return
         ts = instant_ms(_one_of(snap, "accuratetime", "snaptime"), self.zone)
         ts = ts or instant_ms(snap.get("snaptime"), self.zone)
-        exists = _word(plate.get("isexist")).lower() != "false"
+        exists = _word(plate.get("isexist")).lower() not in {"false", "0"}
         self.gate(
             binding, ts,
             way=_way(binding, snap.get("direction"), snap.get("driveway")),
@@ -275,6 +278,10 @@ class Dahua(Codec):
                 return plain + millis
             ts = instant_ms(datetime.fromtimestamp(plain / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S"), self.zone)
         return None if ts is None else ts - ts % 1000 + millis if millis else ts
+
+
+def _is_personal(said: Json) -> bool:
+    return not _PERSONAL.isdisjoint(names_in(said)) or names_somebody(said)
 
 
 def _event_of(said: Json) -> _Event:
@@ -344,7 +351,7 @@ def _list(value: Json) -> list[Json]:
 
 
 def _way(binding: Binding, *words: Json) -> Literal["in", "out", "unknown"]:
-    return next((binding.directions[said] for said in map(_word, words) if said in binding.directions), binding.way())
+    return next((way for said in map(_word, words) if (way := binding.mapped(said))), binding.way())
 
 
 def _vehicle(*kinds: Json) -> str:
@@ -353,7 +360,7 @@ def _vehicle(*kinds: Json) -> str:
 
 
 def _identity(data: Json) -> str:
-    names = ("eventid", "groupid", "ruleid")
+    names = ("eventid", "groupid", "ruleid", "areaid")
     return "/".join([*(_word(data.get(name)) for name in names), _word(inside(data, "object", "objectid"))]).strip("/")
 
 

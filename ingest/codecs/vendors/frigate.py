@@ -45,7 +45,9 @@ class Frigate(Codec):
         topic, payload = message.topic, message.payload
         prefix, _, last = topic.rpartition("/")
         bound = () if last in _EVENTS else self.bindings.find(self.name, topic)
-        if bound and payload.lstrip()[:1] == b"{":
+        if not payload:
+            self.tell("no_news")
+        elif bound and payload.lstrip()[:1] == b"{":
             said = read_json(payload)
             (self._event if isinstance(said, dict) and "after" in said else self._update)(prefix, said)
         elif bound:
@@ -108,6 +110,7 @@ class Frigate(Codec):
                 self.count(binding, ts, came=int(way != "out"), went=int(way == "out"), of=of, identity=after["id"])
                 return
             plate = after.get("recognized_license_plate")
+            plate = plate[0] if isinstance(plate, list) and plate else plate  # with its score
             self.gate(
                 binding, ts, way=way, plate=plate if isinstance(plate, str) else "",
                 vehicle=_VEHICLES[after["label"]], identity=after["id"],

@@ -14,17 +14,20 @@ from ingest.codecs.codec import Codec, Json, VendorMessage, read_json
 from ingest.codecs.lenient import UnreadableError
 from ingest.codecs.meters import increment
 from ingest.codecs.times import instant_ms
+from ingest.codecs.vendors.viid_objects import names_somebody
 from ingest.vocabulary import Reason
 
 _VEHICLES: Final = {
     "vehicle": "car", "smallcar": "car", "minicar": "car", "suvmpv": "car", "suv": "car", "mpv": "car", "sedan": "car",
     "coupe": "car", "hatchback": "car", "saloon": "car", "motorvehicle": "car",
-    "largebus": "bus", "mediumbus": "bus", "bus": "bus", "coach": "bus",
+    "businessvehicle": "car", "largebus": "bus", "mediumbus": "bus", "bus": "bus", "coach": "bus",
     "truck": "truck", "buggy": "truck", "lighttruck": "truck", "mediumtruck": "truck", "heavytruck": "truck",
-    "pickuptruck": "truck", "containertruck": "truck", "oiltanktruck": "truck", "slagtruck": "truck",
+    "minitruck": "truck", "largetruck": "truck", "smalltruck": "truck", "pickup": "truck", "pickuptruck": "truck",
+    "containertruck": "truck", "oiltanktruck": "truck", "slagtruck": "truck",
     "van": "van", "minivan": "van",
     "twowheelvehicle": "motorcycle", "threewheelvehicle": "motorcycle", "motorcycle": "motorcycle",
-    "nonmotorvehicle": "bicycle", "bicycle": "bicycle",
+    "twowheeler": "motorcycle", "tricycle": "motorcycle",
+    "nonmotor": "bicycle", "nonmotorvehicle": "bicycle", "bicycle": "bicycle",
 }  # fmt: skip
 _LISTS: Final = {
     "whitelist": True, "white": True, "allowlist": True, "blacklist": False, "black": False, "blocklist": False,
@@ -36,9 +39,9 @@ _STATES: Final = {
     "smokeandfiredetection": ("smoke", "alarm"),
 }  # fmt: skip
 _PERSONAL: Final = {
-    "facesnap", "facecapture", "facedetection", "alarmresult", "facecontrast", "accesscontrollerevent", "faces",
-    "employeeno", "employeenostring", "cardno", "certificateno", "certificatenumber", "idcardinfoevent", "faceinfo",
-    "face", "idnum", "identityinfo", "personinfo", "facelibtype", "humanname",
+    "facesnap", "facesnapmatch", "facecapture", "facedetection", "alarmresult", "facecontrast", "accesscontrollerevent",
+    "faces", "employeeno", "employeenostring", "cardno", "cardid", "certificateno", "certificatenumber",
+    "idcardinfoevent", "faceinfo", "face", "idnum", "identityinfo", "personinfo", "facelibtype", "humanname",
 }  # fmt: skip
 """Events about one person, and names of what they hold."""
 _END: Final = b"</EventNotificationAlert>"
@@ -80,7 +83,7 @@ class Hikvision(Codec):
 
     def _event(self, event: Json) -> None:
         kind = _text(inside(event, "eventtype")).lower()
-        if kind in _PERSONAL or not _PERSONAL.isdisjoint(names_in(event)):
+        if kind in _PERSONAL or not _PERSONAL.isdisjoint(names_in(event)) or names_somebody(event):
             raise UnreadableError(Reason.PERSONAL, "faces, cards or names of people, of which nothing is taken")
         if not kind:
             raise UnreadableError(Reason.TYPE, "no eventType, expected an EventNotificationAlert")
@@ -158,7 +161,7 @@ class Hikvision(Codec):
         )
 
     def _plate(self, binding: Binding, event: Json, said: Json, ts: int | None, *, resent: bool) -> None:
-        kind = _text(said.get("vehicletype")).lower()
+        kind = _text(said.get("vehicletype")).lower().replace(" ", "").replace("_", "")
         if kind == "pedestrian":
             self.tell("no_news")
             return

@@ -140,7 +140,8 @@ def _count(
     if binding.meaning in {"interval", "crossings"}:
         if not birth:
             came, went = (int(value), 0) if way == "in" else (0, int(value))
-            codec.count(binding, ts_ms, came=came, went=went, backfill=backfill, identity=key)
+            # Without a time it is no name of what happened: the next that is alike is another.
+            codec.count(binding, ts_ms, came=came, went=went, backfill=backfill, identity=key if ts_ms else "")
         return
     found = meters.increment(codec, f"{binding.device}/{key[:160]}", ts_ms or codec.received_ms, {way: int(value)})
     if found is not None:

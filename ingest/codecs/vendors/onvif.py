@@ -40,7 +40,12 @@ _VEHICLES: Final = {
     "car": "car", "truck": "truck", "bus": "bus", "bicycle": "bicycle", "bike": "bicycle", "motorcycle": "motorcycle",
     "motorbike": "motorcycle", "van": "van",
 }  # fmt: skip
-_CLASSES: Final = {"human": "person", "person": "person", "face": "person", **dict.fromkeys(_VEHICLES, "vehicle")}
+_CLASSES: Final = {
+    "human": "person", "person": "person", "face": "person", "vehicle": "vehicle", "licenseplate": "vehicle",
+    **dict.fromkeys(_VEHICLES, "vehicle"), "animal": "animal",
+}  # fmt: skip
+_TEXT: Final = frozenset({"#text", "_", "$", "$t", "value", "Value", "text"})
+"""Names under which what made JSON of XML has an element's text."""
 _DEEPEST: Final = 12
 
 
@@ -132,7 +137,7 @@ class Onvif(Codec):
         way = binding.way(word if word in binding.directions else rule)
         kinds = data.get("ClassTypes", data.get("ObjectType", ""))
         of: Json = next((_CLASSES[one] for one in str(kinds).lower().split() if one in _CLASSES), None)
-        if binding.of and of and binding.of != of:
+        if of == "animal" or (binding.of and of and binding.of != of):
             self.tell("no_news")
             return
         number = str(data.get("ObjectId", ""))[:64]
@@ -149,7 +154,7 @@ class Onvif(Codec):
 
     def _plate(self, binding: Binding, data: dict[str, Json], ts: int | None) -> None:
         plate = next((text for name, text in _texts(data) if name == "PlateNumber"), "")
-        kinds = (text.lower() for name, text in _texts(data.get("VehicleInfo")) if name == "Type")
+        kinds = (text.lower() for name, text in _texts(data) if name == "Type")
         vehicle = next((_VEHICLES[kind] for kind in kinds if kind in _VEHICLES), "unknown")
         word = next((text for name, text in _texts(data) if name == "Direction"), None)
         number = str(data.get("ObjectId", ""))[:64]
@@ -177,12 +182,12 @@ def _items(said: Json) -> dict[str, Json]:
 
 
 def _texts(said: Json, name: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Yield (name, text) of what XML turned to JSON holds: a text, or an object with it under ``#text``."""
+    """Yield (name, text) of what XML turned to JSON holds: a text, or an object with it under ``#text`` or the like."""
     if isinstance(said, str):
         yield name, said
     elif isinstance(said, dict) and depth < _DEEPEST:
         for key, value in said.items():
-            yield from _texts(value, name if key == "#text" else key, depth + 1)
+            yield from _texts(value, name if key in _TEXT else key.rpartition(":")[2], depth + 1)
     elif isinstance(said, list) and depth < _DEEPEST:
         for value in said[:100]:
             yield from _texts(value, name, depth + 1)

@@ -30,6 +30,8 @@ _RELATIVE: Final = 1 << 28
 _SIGNS: Final = ":/._-"
 """What may stand between the name of a device and that of what it measures."""
 _MOST_RECORDS: Final = 2_000
+_IS_CBOR: Final = b"\xd9\xd9\xf7"
+"""The tag that says so (RFC 8949, section 3.4.6)."""
 _NOT_MEASURED: Final = frozenset({"lon", "lat", "%EL", "EL"})
 """Units of places and batteries: taken only where a binding names their part."""
 
@@ -124,7 +126,7 @@ def _pack(payload: bytes) -> list[Json]:
 
 def _cbor(payload: bytes) -> Json:
     try:
-        said = cbor2.loads(payload)
+        said = cbor2.loads(payload.removeprefix(_IS_CBOR))
     except (cbor2.CBORError, ValueError, OverflowError, RecursionError):
         raise UnreadableError(Reason.JSON, "no CBOR, or it breaks off") from None
     if isinstance(said, dict):

@@ -69,7 +69,8 @@ class Tasmota(Codec):
         if last == "LWT":
             say_status(self, bound, bare(message.payload))
         elif _BARE.match(last):
-            self._say(bound, {last: bare(message.payload)})
+            plainly = message.payload.lstrip()[:1] != b"{"
+            self._say(bound, {last: bare(message.payload) if plainly else read_json(message.payload)})
         elif last not in _PARTS and not self.bindings.on(self.name, message.topic):
             self.tell("no_news")
         else:

@@ -22,21 +22,22 @@ _IDS: Final = {
 """Key of an object in a bare list → what it is; the first of these that it has."""
 PERSONAL: Final = frozenset({
     "face", "facefeature", "faceimage", "gait", "personinfo", "carinfo", "houseinfo", "residentinfo", "ownerinfo",
-    "visitor", "visitorinfo", "archive", "archivesubject", "vehiclearchive", "personarchive", "opendoorrecord",
-    "dooropenrecord", "accessrecord", "cardinfo", "photodata",
+    "faceinfo", "visitor", "visitorinfo", "archive", "archivesubject", "vehiclearchive", "personarchive",
+    "opendoorrecord", "dooropenrecord", "accessrecord", "cardinfo", "photodata",
 })  # fmt: skip
 """Names of lists and objects that are somebody."""
 _IDENTITY: Final = re.compile(
     r"(?:.{0,40}(?:idnumber|idcard|idcardno|idcardnum|idcardnumber|certno|certificateno|certificatenumber|phone|phoneno"
     r"|phonenum|phonenumber|mobile|telephone|passportnumber)|tel|idno|owner|ownerid|owner.{0,20}name|driver.{0,20}name"
-    r"|person.{0,20}name|realname|residence.{0,20}address|homeaddress|email)\Z"
+    r"|person.{0,20}name|vehicleowner|carowner|realname|residence.{0,20}address|homeaddress|email)\Z"
 )
 """Keys whose value, where there is one, is about somebody."""
 _NAMES: Final = frozenset({"name", "usedname", "alias", "nickname"})
 """The same in what is a person; a camera may have a name."""
+_ROLE: Final = re.compile(r"owner|driver|pilot|person")
 _PEOPLE: Final = frozenset({"IDType", "IDNumber", "PersonID", "GenderCode"})
 """Keys of a person."""
-_CODE: Final = re.compile(r"(?:[0-9]{1,2}|true)\Z")
+_CODE: Final = re.compile(r"(?:[0-9]{1,2}|true|yes|no)\Z", re.IGNORECASE)
 _SOMEBODY: Final = "somebody's face, name, number or address, or a car of a register"
 _NOBODY: Final = frozenset({"", "0", "-", "--", "/", "null", "none", "unknown", "n/a", "nan", "无", "未知", "false"})
 _ENDINGS: Final = re.compile(r"(?:list|object|s){1,8}\Z")
@@ -108,6 +109,23 @@ def _is_about_somebody(kind: str, it: Mapping[str, Json], key: str, bare: str) -
         return not is_empty(value)
     # One or two digits are a code: whether the driver is on the phone.
     return _IDENTITY.match(name) is not None and not is_empty(value) and not _CODE.match(text_of(value))
+
+
+def names_somebody(said: Json, below: str = "") -> bool:
+    """Tell whether another vendor says who owns or drives a vehicle, at any depth; `below`: the key it stands under."""
+    if isinstance(said, list):
+        return any(names_somebody(one, below) for one in said)
+    if not isinstance(said, dict):
+        return False
+    names = _NAMES if _ROLE.search(below) else frozenset[str]()
+    return any(
+        names_somebody(value, key.lower()[:80])
+        if isinstance(value, dict | list)
+        else (key.lower() in names or _IDENTITY.match(key.lower()[:80]))
+        and not is_empty(value)
+        and not _CODE.match(text_of(value))
+        for key, value in said.items()
+    )
 
 
 def is_empty(value: Json) -> bool:

@@ -21,6 +21,7 @@ RPC = f"{PLUS}/events/rpc"
         ("stat/lamp-7/RESULT", {"Switch1": {"Action": "ON"}}),
         ("stat/lamp-7/RESULT", {"SWITCH1": {"STATE": "ON"}}),
         ("stat/lamp-7/SWITCH1", "ON"),
+        ("stat/lamp-7/SWITCH1", {"Action": "ON"}),
         ("stat/lamp-7/STATUS8", {"StatusSNS": {"Time": "2026-11-20T11:59:50", "Switch1": "ON"}}),
         ("stat/lamp-7/STATUS10", {"StatusSNS": {"Switch1": "ON"}}),
         ("lamp-7/tele/SENSOR", {"Switch1": "ON"}),

@@ -87,6 +87,8 @@ def test_only_what_is_bound_is_counted():
     assert listener.hear(f"{topic}/Door", said("Door", ObjectId="1")) == []
     assert listener.hear(f"{topic}/Fence", said("Fence", ObjectId="1", ClassTypes="Human")) == []
     assert listener.hear(f"{topic}/Fence", {"Data": {"ObjectId": "2"}}) == [("vehicle", 0, 1)]
+    assert listener.hear(f"{topic}/Fence", said("Fence", ObjectId="3", ClassTypes="Vehicle")) == [("vehicle", 0, 1)]
+    assert listener.hear(f"{topic}/Fence", said("Fence", ObjectId="4", ClassTypes="Animal")) == []
 
 
 @pytest.mark.parametrize(
@@ -98,6 +100,8 @@ def test_only_what_is_bound_is_counted():
         ),
         ({"LicensePlateInfo": {"PlateNumber": {"#text": "京K01234"}}}, "京K01234"),
         ({"LicensePlateInfo": {"PlateNumber": "京K01234"}}, "京K01234"),
+        ({"LicensePlateInfo": {"tt:PlateNumber": {"_": "京K01234", "$": {"Likelihood": "0.9"}}}}, "京K01234"),
+        ({"LicensePlateInfo": {"PlateNumber": {"@Likelihood": "0.9", "value": "京K01234"}}}, "京K01234"),
         ({"PlateNumber": ["京K01234"]}, "京K01234"),
         ({"LicensePlateInfo": {"PlateNumber": None}}, ""),
     ],

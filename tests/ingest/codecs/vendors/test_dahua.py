@@ -153,6 +153,17 @@ def test_subtotals_may_be_of_an_interval_by_the_binding():
     assert said == Count(ms("08:00:00"), 60.0, 3, 1, "person")
 
 
+def test_areas_that_count_the_same_in_the_same_second_are_several():
+    to = feed(meaning="interval")
+    said = [coded("NumberStat", {**subtotal(3, 1, "08:00:00", int), "AreaID": area}, action="Pulse") for area in (1, 2)]
+    assert [len(say(to, one).observations) for one in (*said, *said)] == [1, 1, 0, 0]
+
+
+def test_what_merely_appears_in_a_region_is_no_news():
+    meaning = say(feed(directions={"Enter": "in"}), coded("CrossRegionDetection", {"Action": "Appear"}))
+    assert (meaning.observations, meaning.refusals, dict(meaning.told)) == ([], [], {"no_news": 1})
+
+
 def junction(plate="京B23456", **more):
     return {
         "RealUTC": ms("07:31:15") // 1000,
@@ -290,7 +301,9 @@ def test_alarms_of_cameras_and_their_inputs():
 @pytest.mark.parametrize("text", [
     coded("FaceRecognition", {"Candidates": [{"Person": {"Name": "x"}}]}), coded("AccessControl", {"CardNo": "1"}),
     lines("CrossLineDetection", crossing(Candidates=[{"Person": {"Name": "x"}}])),
-    as_json("HumanTrait", {"Face": {"Age": 20}}),
+    as_json("HumanTrait", {"Face": {"Age": 20}}), coded("TrafficJunction", {"TrafficCar": {"OwnerName": "测试甲"}}),
+    json.dumps({"Picture": {"SnapInfo": {"OwnerPhone": "10000000000"}, "Plate": {}, "Vehicle": {}}}),
+    json.dumps({"Picture": {"SnapInfo": {}, "Plate": {"PlateNumber": "京A12345"}, "Vehicle": {"MasterOfCar": "x"}}}),
 ])  # fmt: skip
 def test_messages_about_persons_are_refused_whole(text):
     meaning = say(feed(), text)

@@ -29,6 +29,11 @@ def test_an_object_passes_once(gate):
     assert gate.hear(EVENTS, event(number="other-1", label="truck")) == [("in", "", "truck")]
 
 
+def test_a_plate_may_come_with_its_score_and_an_emptied_topic_is_no_news(gate):
+    assert gate.hear(EVENTS, event(recognized_license_plate=["京L12340", 0.9])) == [("in", "京L12340", "car")]
+    assert Listener("frigate", {"match": "frigate/yard/person"}).hear("frigate/yard/person", "", retained=True) == []
+
+
 def test_an_object_that_stands_for_hours_is_still_known_when_it_ends(gate):
     assert gate.hear(EVENTS, event())
     for number in range(100):

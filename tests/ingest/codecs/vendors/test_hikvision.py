@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -183,10 +184,18 @@ def test_a_time_without_a_zone_is_the_sites_and_a_clock_of_1970_none():
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gbk", "gb18030"])
 @pytest.mark.parametrize("declared", ["UTF-8", "GB2312"])
-def test_plates_are_read_in_gbk_with_their_colour_before_them(encoding, declared):
+@pytest.mark.parametrize("province", ["京", "鲁", "豫"])
+def test_plates_are_read_in_gbk_with_their_colour_before_them(encoding, declared, province):
     text = anpr("蓝京A12345").replace('encoding="UTF-8"', f'encoding="{declared}"')
+    text = text.replace("京", province)
     ((_, said),) = say(feed(directions={"forward": "in"}), text.encode(encoding)).observations
-    assert (normalise(said.plate), said.direction, said.vehicle, said.allowed) == ("京A12345", "in", "car", None)
+    wanted = (f"{province}A12345", "in", "car", None)
+    assert (normalise(said.plate), said.direction, said.vehicle, said.allowed) == wanted
+
+
+def test_two_letters_that_are_utf_8_too_are_read_in_gbk_whatever_is_declared():
+    ((_, said),) = say(feed(), anpr("鲁B12345").encode("gbk")).observations
+    assert said.plate == "鲁B12345"
 
 
 @pytest.mark.parametrize("plate", ["unknown", "无车牌", "UNRECOGNIZED", "_无_", "", "车牌"])
@@ -251,6 +260,36 @@ def test_messages_about_persons_are_refused_whole(inner, kind):
     meaning = say(feed(), xml(kind, inner))
     assert [one.reason for one in meaning.refusals] == [Reason.PERSONAL]
     assert not meaning.observations
+
+
+@pytest.mark.parametrize("inner", [
+    "<ownerName>测试甲</ownerName>", "<phoneNo>10000000000</phoneNo>", "<driverInfo><name>测试甲</name></driverInfo>",
+])  # fmt: skip
+def test_a_plate_with_its_owner_beside_it_is_refused_whole(inner):
+    to = feed()
+    meaning = say(to, anpr().replace("<line>", f"{inner}<line>"))
+    assert [one.reason for one in meaning.refusals] == [Reason.PERSONAL]
+    assert (meaning.observations, to.saved) == ([], {})
+    empty = re.sub(">[^<>]+</", "></", inner)
+    harmless = f"<uphone>no</uphone><deviceName>x</deviceName>{empty}<line>"
+    assert len(say(to, anpr().replace("<line>", harmless)).observations) == 1
+
+
+@pytest.mark.parametrize("boundary", ["boundary", "a b", "----WebKitFormBoundary7MA"])
+@pytest.mark.parametrize("lines", ["\r\n", "\n", "mixed"])
+def test_parts_are_found_whatever_is_between_them(boundary, lines):
+    end, blank = ("\r\n", "\n\n") if lines == "mixed" else (lines, 2 * lines)
+    picture = "Content-Type: image/jpeg" + blank
+    body = f"--{boundary}{end}Content-Type: application/xml{blank}{anpr()}{end}--{boundary}{end}{picture}".encode()
+    body += b"\xff\xd8\xff--x\n\n--x\xff\xd9" + f"{end}--{boundary}--{end}".encode()
+    heard = say(feed(), body, content_type=f"multipart/form-data; boundary={boundary}")
+    assert [said.plate for _, said in heard.observations] == ["京A12345"]
+
+
+def test_directions_are_known_in_any_letters():
+    to = feed(directions={"forward": "in", "Reverse": "out"})
+    heard = [say(to, anpr(at=f"08:00:0{at}", direction=word)) for at, word in enumerate(["Forward", "reverse", "up"])]
+    assert [said.direction for one in heard for _, said in one.observations] == ["in", "out", "unknown"]
 
 
 @pytest.mark.parametrize(("text", "reason"), [

@@ -199,3 +199,22 @@ def test_one_wrong_value_does_not_refuse_the_others():
     meaning = fed([{"bn": BASE, "n": "noise", "u": "dB", "v": None}, {"n": "noise", "u": "dB", "v": 61}])
     assert said(meaning) == [Level(NOW, "noise", 61.0, "dB")]
     assert len(meaning.refusals) == 1
+
+
+def test_cbor_may_say_that_it_is_cbor_and_have_no_lengths():
+    record = cbor2.dumps({-2: BASE, 0: "temp", 1: "Cel", 2: 21.5})
+    for payload in (b"\xd9\xd9\xf7\x81" + record, b"\x9f" + record + b"\xff", b"\x81\xbf" + record[1:] + b"\xff"):
+        heard = Feed("senml", [device()])(VendorMessage("senml/mast-1", payload, NOW))
+        assert [(one.metric, one.value) for one in said(heard)] == [("temperature", 21.5)]
+
+
+def test_a_sum_is_the_total_also_beside_a_value():
+    feed, heard = Feed("senml", [device(part="people", meaning="total", direction="in")]), []
+    for at, summed in enumerate((10, 13, 13)):
+        heard += said(fed([{"bn": BASE, "n": "people", "v": 1, "s": summed, "t": at - 60}], feed=feed))
+    assert [one.in_ for one in heard] == [3, 0]
+
+
+def test_passages_without_a_time_that_are_alike_are_several():
+    feed = Feed("senml", [device(part="people", meaning="interval", direction="in")])
+    assert [len(said(fed([{"bn": BASE, "n": "people", "v": 2}], feed=feed))) for _ in range(3)] == [1, 1, 1]
