@@ -55,12 +55,20 @@ class Recorder:
         What to listen to.
     stopped
         Whether somebody asked to stop before the broker has answered.
+    leave_out
+        Whether what comes on a topic is left out: a vendor's message may hold names, and pictures of people.
 
     Raises FileExistsError, and ConnectionError where no broker answers, or it refuses.
     """
 
-    def __init__(self, path: Path, broker: BrokerAddress, stopped: Callable[[], bool] = lambda: False) -> None:
-        self.path = path
+    def __init__(
+        self,
+        path: Path,
+        broker: BrokerAddress,
+        stopped: Callable[[], bool] = lambda: False,
+        leave_out: Callable[[str], bool] = lambda _topic: False,
+    ) -> None:
+        self.path, self._leave_out = path, leave_out
         self.messages = 0
         self.failure: OSError | None = None
         """Why nothing is recorded any more: the disk is full, or gone."""
@@ -100,7 +108,10 @@ class Recorder:
                 self.failure = self.failure or error
 
     def _on_message(self, message: Inbound) -> None:
-        topic = self._plates.hidden_text(message.topic.decode("utf-8", "replace"))
+        topic = message.topic.decode("utf-8", "replace")
+        if self._leave_out(topic):
+            return
+        topic = self._plates.hidden_text(topic)
         row: dict[str, Any] = {"t": round(time.monotonic() - self._started, 4), "topic": topic}
         if message.retain:
             row["retain"] = True

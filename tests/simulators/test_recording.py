@@ -67,6 +67,15 @@ def test_a_recording_that_breaks_off_is_read_as_far_as_it_goes(broker, tmp_path)
         assert part.broken_off
 
 
+def test_what_is_to_be_left_out_is_not_recorded(broker, tmp_path):
+    path, topics_of = tmp_path / "r.jsonl.gz", "patrolgrid/v1/s/b/{}/obs"
+    with closing(Recorder(path, BrokerAddress(port=broker.port), leave_out=lambda topic: "door" in topic)) as recorder:
+        said = (topics_of.format("door-1"), b'{"owner": "somebody"}', False), (topics_of.format("cam-1"), b"{}", False)
+        publish(broker.port, said)
+        wait_for(lambda: recorder.messages == 1, "what is to be recorded is there")
+    assert [row.topic for row in Recording(path)] == [topics_of.format("cam-1")]
+
+
 def test_no_plate_is_left_in_a_recording(broker, tmp_path):
     path = tmp_path / "plates.jsonl.gz"
     plates = ["测A1B2C3", "沪B12345"]

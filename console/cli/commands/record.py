@@ -10,6 +10,8 @@ from console.common import add_settings_arguments, settings_of, texts_of
 from console.errors import CommandError
 from deploy.processes import StopRequest
 from deploy.settings import at_broker
+from ingest.gateway.routes import Routes
+from ingest.places import load_places
 from simulators.replay.recording import Recorder
 
 EXAMPLES: Final = """\
@@ -18,7 +20,8 @@ examples:
   patrolgrid record night.pgr.gz --broker 127.0.0.1:1883
   patrolgrid replay night.pgr.gz --speed 10
 
-Number plates are replaced by tokens under a key that is forgotten when the recording ends.
+Number plates are replaced by tokens under a key that is forgotten when the recording ends. What devices say in vendors'
+dialects is left out: there may be names in it, and pictures of people.
 """
 
 
@@ -36,7 +39,12 @@ def run(options: argparse.Namespace) -> int:
     texts = texts_of(options, settings)
     if options.file.exists():
         raise CommandError(f"{options.file} exists already; name another file")
-    with StopRequest() as stop, closing(Recorder(options.file, settings.broker, lambda: stop.asked)) as recorder:
+    places = load_places(settings.places_file) if settings.places_file.exists() else None
+    speaks = Routes(settings.site.id, places, dialects=True).speaks
+    with (
+        StopRequest() as stop,
+        closing(Recorder(options.file, settings.broker, lambda: stop.asked, speaks)) as recorder,
+    ):
         deadline = time.monotonic() + (options.duration or 1e9)
         while not stop.wait(min(0.5, max(deadline - time.monotonic(), 0.0))) and time.monotonic() < deadline:
             if recorder.failure is not None:
