@@ -30,7 +30,7 @@ class FurtherFiles:
 
     def __init__(self, path: Path, lock: int | None, owner: str) -> None:
         self.path, self.owner = path, owner
-        self.changed = threading.Condition()
+        self.changed, self._looking = threading.Condition(), threading.Lock()
         self.queue = Queue()
         self.tally = read_tally(lock)
         self.trouble = ""
@@ -73,15 +73,18 @@ class FurtherFiles:
 
     def look_into(self, segment: Segment) -> None:
         """Index a file; what the disk does not give is counted as lost, and the log says so."""
-        path, version = segment.path or self.path, segment.version
-        try:
-            rows, _ = apart(read_lines(path), self.owner)
-        except OSError as error:
-            logger.warning("%s: %d observations cannot be read: %s", path, segment.left, error.strerror)
-            rows = []
-        with self.changed:
-            if not segment.is_indexed and segment.version == version:
-                self._fill(segment, rows)
+        with self._looking:  # several want to know of one file, and memory is short
+            path, version = segment.path or self.path, segment.version
+            if segment.is_indexed:
+                return
+            try:
+                rows, _ = apart(read_lines(path), self.owner)
+            except OSError as error:
+                logger.warning("%s: %d observations cannot be read: %s", path, segment.left, error.strerror)
+                rows = []
+            with self.changed:
+                if not segment.is_indexed and segment.version == version:
+                    self._fill(segment, rows)
 
     def _fill(self, segment: Segment, rows: list[Filed]) -> None:
         known = self.tally.rows.get(segment.number, len(segment.state))

@@ -61,12 +61,16 @@ class Trouble:
             self.damaged += 1
 
     def counts(self) -> dict[str, Any]:
-        """Wait until the agent has fed everything and the broker has it, end it, and return its spool's counts."""
+        """Wait until the broker has everything, end the agent, and return its spool's counts, and what it occupied."""
         assert self._process is not None
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.startswith("{"):
                 found: dict[str, Any] = json.loads(line)
+                status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+                kept = dict(one.split(":", 1) for one in status.splitlines())
+                found["peak_mb"] = int(kept["VmHWM"].split()[0]) / 1_000
+                found["resident_mb"] = int(kept["VmRSS"].split()[0]) / 1_000
                 break
             self.told = int(line)
         self._process.communicate("")

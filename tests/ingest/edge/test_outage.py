@@ -21,7 +21,11 @@ def heard_from(port):
             found[message.topic, one.boot, one.seq] = one
 
     client = mqtt.Client(CallbackAPIVersion.VERSION2, "heard")
-    client.on_connect = lambda *_: client.subscribe("patrolgrid/v1/+/+/+/obs", 1)
+
+    def subscribe(*_: object) -> None:
+        client.subscribe("patrolgrid/v1/+/+/+/obs", 1)
+
+    client.on_connect = subscribe
     client.on_subscribe, client.on_message = (lambda *_: ready.append(1)), take
     client.connect("127.0.0.1", port)
     client.loop_start()
