@@ -27,7 +27,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ingest.edge import old_spool
+from ingest.edge import old_spool, spool_writer
 from ingest.edge.spool_file import (
     DISK_ERRORS,
     OVERHEAD,
@@ -59,8 +59,6 @@ from ingest.edge.spool_writer import SYNC_S, SpoolWriter
 from ingest.observations import Observation
 
 logger = logging.getLogger(__name__)
-_PATIENCE_S: Final = 2.0
-"""How long `Spool.settle` waits for a slow disk."""
 _CLOSE_S: Final = 3.0
 _LOOK_S: Final = 600.0
 """What waits is looked at so often, whether it is too old."""
@@ -112,7 +110,7 @@ class Spool:
         max_bytes: int = 64 << 20,
         max_age_s: float = 30 * 86_400.0,
         memory_bytes: int = 8 << 20,
-        file_bytes: int = 1 << 20,
+        file_bytes: int = 512 << 10,
         hold_s: float = 10.0,
         protect: Callable[[Observation], Observation] = lambda observation: observation,
     ) -> None:
@@ -202,10 +200,11 @@ class Spool:
             if rows:
                 writer.sync_due = min(writer.sync_due, now + SYNC_S)
                 writer.tidy_due = min(writer.tidy_due, now + _LOOK_S)
+            writer.woken.update(dict(said))
+            writer.behind_since = min(writer.behind_since, now)
             self._changed.notify_all()
-            wake = [self._writer.readers[device].wake for device in {*dict(said)} & self._writer.readers.keys()]
-        for one in wake:
-            one()
+        if writer.trouble or writer.slow:
+            writer.wake()
         return numbers
 
     def settle(self) -> bool:
@@ -221,16 +220,14 @@ class Spool:
                 is_written = writer.written >= end and writer.puts_written >= puts
                 return is_written and writer.synced >= min(writer.urgent, end)
 
-            self._changed.wait_for(lambda: writer.trouble or writer.slow or is_there(), _PATIENCE_S)
+            self._changed.wait_for(lambda: writer.trouble or writer.slow or is_there(), spool_writer.PATIENCE_S)
             if not (writer.trouble or writer.slow or is_there()):
                 writer.slow = True
                 logger.warning("%s: the disk is slow; observations go on in memory until it has caught up", self.path)
-            return is_there()
-
-    def is_empty(self) -> bool:
-        """Tell whether nothing waits."""
-        with self._changed:
-            return not self._writer.queue.waiting
+            found = is_there()
+        if writer.slow:
+            writer.wake()
+        return found
 
     def stats(self) -> SpoolStats:
         """Return what is in it."""
@@ -296,7 +293,7 @@ class Spool:
         writer = self._writer
         while True:
             with self._changed:
-                found = reader.next(limit, is_settled=is_settled)
+                found = reader.next(limit, writer.reach(time.monotonic()), is_settled=is_settled)
                 if found is None:
                     return None
                 if isinstance(found, NextRows):

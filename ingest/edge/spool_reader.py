@@ -6,7 +6,6 @@ the rest of it. Numbers tell the station what was said first, see `ingest.edge.s
 `_LATE_S` is marked as backfill on its way.
 """
 
-import math
 import time
 from array import array
 from bisect import bisect_left
@@ -77,16 +76,21 @@ class Reader:
         """How many of the device's observations wait; those of files that were not looked into may be others'."""
         return self._queue.waits[self.device] + self._queue.unseen
 
-    def next(self, limit: int, *, is_settled: bool) -> NextRows | Segment | None:
+    def next(self, limit: int, reach: int, *, is_settled: bool) -> NextRows | Segment | None:
         """Return what is to be sent next, at most so many of one lane; or a segment that must be looked into first.
 
-        `is_settled`: whether the connection is known to be good.
+        Parameters
+        ----------
+        reach
+            The first place that may not be sent yet: it is in no file.
+        is_settled
+            Whether the connection is known to be good.
         """
         now = time.monotonic()
         for turn, (lane, is_live) in enumerate(((WORDS, True), (REST, True), (WORDS, False), (REST, False))):
             if not is_live and not is_settled and self._backlog >= LITTLE:
                 return None
-            found = self._look(turn, (self.device, lane), limit, math.inf if is_live else self._mark)
+            found = self._look(turn, (self.device, lane), limit, reach if is_live else min(reach, self._mark))
             if isinstance(found, Segment):
                 return found
             if found is not None:
@@ -94,12 +98,12 @@ class Reader:
                 at = self._put_at(segment, positions[0])
                 if is_live and at < now - _BEHIND_S and self.waiting > LITTLE:
                     self._overtake()
-                    return self.next(limit, is_settled=is_settled)
+                    return self.next(limit, reach, is_settled=is_settled)
                 is_late = not is_live and self._put_at(segment, positions[-1]) < now - _LATE_S
                 return NextRows(segment, positions, lane, is_live, is_late)
         return None
 
-    def _look(self, turn: int, key: Key, limit: int, end: float) -> tuple[Segment, list[int]] | Segment | None:
+    def _look(self, turn: int, key: Key, limit: int, end: int) -> tuple[Segment, list[int]] | Segment | None:
         segments = self._queue.segments
         start = self._at[turn]
         for segment in segments[self._queue.segment_of(start) :]:
@@ -123,7 +127,7 @@ class Reader:
             if found:
                 return segment, found
             if segment.path is not None:  # nothing comes behind what is there
-                self._at[turn] = int(min(max(start, segment.place(len(state) - 1) + 1), end))
+                self._at[turn] = min(max(start, segment.place(len(state) - 1) + 1), end)
         return None
 
     def _put_at(self, segment: Segment, position: int) -> float:

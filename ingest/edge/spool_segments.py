@@ -83,7 +83,7 @@ class FurtherFiles:
                 logger.warning("%s: %d observations cannot be read: %s", path, segment.left, error.strerror)
                 rows = []
             with self.changed:
-                if not segment.is_indexed and segment.version == version:
+                if segment.version == version:
                     self._fill(segment, rows)
 
     def _fill(self, segment: Segment, rows: list[Filed]) -> None:

@@ -18,6 +18,8 @@ from ingest.edge.spool_segments import FurtherFiles
 logger = logging.getLogger(__name__)
 SYNC_S: Final = 8.0
 """What has waited so long is synced: with the time that a sync may take, a power cut costs ten seconds at most."""
+PATIENCE_S: Final = 2.0
+"""How long a slow disk is waited for."""
 _MEMORY_SYNC_S: Final = 30.0
 """The same for what codecs remember, where the observations beside it have arrived."""
 _TIDY_S: Final = 20.0
@@ -80,6 +82,10 @@ class SpoolWriter(FurtherFiles):
         self.must_rewrite = False
         self.written = self.synced = 0
         """The first place that is not in a file, and not on disk."""
+        self.behind_since = math.inf
+        """Since when something waits to be written (monotonic)."""
+        self.woken: set[str] = set()
+        """Devices of which something was put that may not be sent yet."""
         self.puts = self.puts_written = 0
         """How often something was put, and how much of that is in a file."""
         self.urgent = 0
@@ -96,6 +102,15 @@ class SpoolWriter(FurtherFiles):
     def remember_soon(self, now: float) -> None:
         """Have what codecs remember synced before long."""
         self.memory_due = min(self.memory_due, now + _MEMORY_SYNC_S)
+
+    def reach(self, now: float) -> int:
+        """Return the first place that may not be sent yet.
+
+        What is in no file would be put again, and counted twice, where its source has not been told before this process
+        is killed. A disk that fails or is slow is not waited for.
+        """
+        is_waiting = not self.trouble and not self.slow and now - self.behind_since < PATIENCE_S
+        return self.written if is_waiting else self.queue.next
 
     def tidy_soon(self, now: float) -> None:
         """Have what was acknowledged taken out of the files when it has been held long enough."""
@@ -166,7 +181,9 @@ class SpoolWriter(FurtherFiles):
             if turn.kept is not None:
                 last.compact([*turn.kept, *range(turn.rows, len(last.state))])
             self.written, self.puts_written = end, puts
+            self.behind_since = time.monotonic() if self.pending else math.inf
             self.changed.notify_all()
+        self.wake()
         if sync and not turn.safely:
             self.file.sync()
         with self.changed:
@@ -296,14 +313,23 @@ class SpoolWriter(FurtherFiles):
         """Close the file that is appended to, since it is long, and begin another."""
         number = self.files + 1
         target, size = further_file(self.path, number), self.file.size
-        self.tally.rows[number], self.tally.rows[0] = self.tally.rows.get(0, 0), 0
-        self.tally.closed_s[number] = round(self.ran_s())
+        count, self.tally.rows[0] = self.tally.rows.get(0, 0), 0
+        self.note()  # of a process that is killed between these lines no file is thought to have lost something
         self.file.move(target, self._head())
         with self.changed:
             self.files = number
+            self.tally.rows[number], self.tally.closed_s[number] = count, round(self.ran_s())
             self.queue.close_last(number, target, size, end)
             self.note()
             self.synced = max(self.synced, end)
+
+    def wake(self) -> None:
+        """Have sent what may be sent now; without `changed`."""
+        with self.changed:
+            readers = [self.readers[device] for device in self.woken & self.readers.keys()]
+            self.woken.clear()
+        for reader in readers:
+            reader.wake()
 
     def failed(self, error: Exception) -> None:
         """Go on in memory, and try again later."""
@@ -317,3 +343,4 @@ class SpoolWriter(FurtherFiles):
             self.trouble, self.written = text, min(self.written, self.synced)
             self._retry_due = time.monotonic() + self._backoff.next_s()
             self.changed.notify_all()
+        self.wake()

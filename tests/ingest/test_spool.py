@@ -555,7 +555,7 @@ def test_memory_is_bounded_and_what_is_dropped_is_counted_and_a_detectors_word_g
 
 
 def test_a_slow_disk_holds_nobody_up(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(spool_module, "_PATIENCE_S", 0.01)
+    monkeypatch.setattr(spool_writer, "PATIENCE_S", 0.01)
     goes_on = threading.Event()
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, data: (goes_on.wait(), write(file, data))[1])

@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from typing import Any
 
@@ -52,6 +53,7 @@ def drained(spool, view, most=10**9, acknowledge=True, **options):
 def test_each_device_gets_its_own_under_its_own_numbers(tmp_path):
     with closing(Spool(tmp_path / "s")) as spool:
         assert spool.put([("a", count(1)), ("b", count(2)), ("a", smoke(3)), ("a", count(4))]) == [0, 0, 0, 1]
+        spool.settle()
         found = {name: drained(spool, spool.reader(name)) for name in "abc"}
     assert [(one["ts"], one["seq"], one["boot"][12:]) for one in found["a"]] == [(3, 0, ""), (1, 0, "r"), (4, 1, "r")]
     assert [one["ts"] for one in found["b"]] == [2]
@@ -76,7 +78,7 @@ def test_live_goes_before_a_long_backlog_and_an_alarm_before_all(tmp_path, monke
         rest = [one["ts"] for one in found[2:] if one["type"] == "count"]
         assert rest == list(range(300 - len(rest), 300))
         assert all(one["backfill"] for one in found[2:])
-        assert spool.is_empty()
+        assert not spool.stats().waiting
 
 
 def test_alarms_of_a_backlog_go_before_its_counts(tmp_path, monkeypatch):
@@ -138,6 +140,27 @@ def test_what_is_live_and_falls_behind_becomes_backlog_and_an_alarm_overtakes_it
         found = [one["ts"] for one in drained(spool, view)]
         assert found.index(1_000) == 0
         assert sorted(found) == [*range(50, 500), 1_000]
+
+
+def test_nothing_is_sent_before_it_is_in_the_file_so_that_a_kill_cannot_count_it_twice(tmp_path, monkeypatch):
+    goes_on, write, woken = threading.Event(), os.write, []
+    with closing(Spool(tmp_path / "s")) as spool:
+        view = spool.reader("a", lambda: woken.append(1))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", lambda file, data: (goes_on.wait(), write(file, data))[1])
+            spool.put([("a", smoke(1))])
+            assert not drained(spool, view)
+            assert not woken
+            goes_on.set()
+            wait_for(lambda: woken, "nobody was told that it may be sent")
+            assert len(drained(spool, view)) == 1
+        goes_on.clear()
+        with monkeypatch.context() as patch:  # a disk that is slow is not waited for
+            patch.setattr(os, "write", lambda file, data: (goes_on.wait(), write(file, data))[1])
+            patch.setattr(spool_writer, "PATIENCE_S", 0.0)
+            spool.put([("a", smoke(2))])
+            assert len(drained(spool, view)) == 1
+            goes_on.set()
 
 
 def test_a_device_that_is_added_later_gets_what_was_put_for_it(tmp_path):
