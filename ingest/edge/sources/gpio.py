@@ -32,7 +32,12 @@ class GpioSource(ThreadSource):
         try:
             for place, pin in enumerate(settings.pins):
                 self._pins.append((pin, self._opened(place, pin)))
-        except (GPIOZeroError, BadPinFactory, OSError) as error:
+        except BadPinFactory as error:
+            self._release()
+            raise ValueError(
+                f"{name}: no pins here can be used ({error}); expected a Raspberry Pi with the package lgpio"
+            ) from error
+        except (GPIOZeroError, OSError) as error:
             self._release()
             raise ValueError(
                 f"{name}: pin {settings.pins[len(self._pins)].pin}: {error}; expected a pin of this machine that is"

@@ -224,6 +224,19 @@ def test_two_settings_for_one_pin_are_refused(pins):
         source.start()
 
 
+def test_a_machine_without_pins_is_told_at_the_start(monkeypatch):
+    gpiozero = pytest.importorskip("gpiozero", reason="the extra gpio is not installed")
+    from ingest.edge.sources.gpio import GpioSource
+
+    def missing():
+        raise gpiozero.BadPinFactory("unable to load any pin factory")
+
+    monkeypatch.setattr(gpiozero.Device, "pin_factory", None)
+    monkeypatch.setattr(gpiozero.Device, "_default_pin_factory", missing)
+    with pytest.raises(ValueError, match="expected a Raspberry Pi with the package lgpio"):
+        GpioSource(GpioPart(pins=(PinPart(pin=4, device="door-1", metric="door"),)), "gpio-1", Taken())
+
+
 # -- serial ports ------------------------------------------------------------------------------------------------------
 
 
