@@ -2,14 +2,19 @@
 
 import re
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from ingest.codecs.bindings import Binding
 from ingest.edge import edge_file
 from ingest.edge.edge_file import check_remote, load_edge_file, merged
 from ingest.setup.settings import SettingsError
+from tests.support import examples
 
 EXAMPLE = Path(edge_file.__file__).parents[2] / "deploy" / "edge.example.toml"
 SMALL = """
@@ -144,3 +149,28 @@ def test_settings_from_afar_stand_over_the_agent_s_own():
     assert found["broker"] == {"port": 1884, "host": "10.1.1.1"}
     assert (found["bindings"], found["agent"]["health_s"], found["sources"]) == ([], 30, own["sources"])
     assert own["broker"] == {"port": 1884}, "the file's own stay as they are"
+
+
+KEYS = st.sampled_from([
+    "agent", "broker", "devices", "sources", "bindings", "health_s", "site", "folder", "device", "beat", "kind",
+    "codecs", "host", "port", "codec", "match", "part", "path", "accounts", "pins", "tls", "tls_ca", "directions", "x",
+])  # fmt: skip
+WORDS = st.sampled_from(["", "mqtt", "http", "dir", "gpio", "stdin", "zigbee2mqtt", "door-1", "in", "/etc", "\0", "地"])
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(KEYS, ANYTHING, max_size=5))
+@hypothesis_settings(max_examples=examples(40), deadline=None)
+def test_whatever_stands_in_settings_is_refused_in_words_and_ends_nothing(document):
+    own = tomllib.loads(SMALL)
+    for work in (
+        lambda: edge_file.settled(document, "edge.toml", Path()),
+        lambda: edge_file.settled({**own, **document}, "edge.toml", Path()),
+        lambda: edge_file.settled(merged(own, document), "edge.toml", Path()),
+    ):
+        with suppress(SettingsError):
+            work()
