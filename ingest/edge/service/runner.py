@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -295,7 +296,6 @@ class _House:
                     hears=hear if speaks else None,
                 )  # fmt: skip
                 self.agents[one.device] = agent
-                self._open.callback(agent.close)
             self.desk = Desk(file, spool, self._say_status, marker)
             self.sources: list[EdgeSource] = []
             for place in range(len(file.sources)):
@@ -313,8 +313,13 @@ class _House:
         return bool(self.sources) and all(source.ended for source in self.sources)
 
     def close(self) -> None:
-        """Close sources first, then devices."""
+        """Close sources first, then devices, all at once: one whose broker does not answer takes a second."""
         self._open.close()
+        closing = [threading.Thread(target=agent.close, daemon=True) for agent in self.agents.values()]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join()
 
     def _source(self, place: int) -> EdgeSource:
         """Make a source; its module is imported now."""
