@@ -156,6 +156,8 @@ def _write_file(path: Path, given: Enrolment, folder: str, files: dict[str, Path
 
     own = ["", "[[devices]]", line("device", given.device), line("beat", given.beat)]
     own += filed("password_file", "tls_cert", "tls_key")
+    if known is not None and given.port != known.broker.port:  # one for certificates, one for passwords
+        own.append(line("port", given.port))
     if known is not None:
         before = path.read_text(encoding="utf-8-sig").rstrip()
         replace_file(path, "\n".join([before, *own, ""]).encode(), mode=0o640)

@@ -63,6 +63,8 @@ class DevicePart(_Part, frozen=True):
     password_file: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    port: Port | None = None
+    """Where that of `[broker]` is for others: those with certificates, or with passwords."""
 
 
 class MqttPart(_Part, frozen=True, tag_field="kind", tag="mqtt"):
@@ -208,8 +210,8 @@ class EdgeFile(_Part, frozen=True):
     def address(self, device: DevicePart) -> BrokerAddress:
         """Return the broker with a device's own account."""
         shared = {name: getattr(self.broker, name) for name in BrokerAddress.__struct_fields__}
-        own = {"username": device.username, "password_file": device.password_file}
-        own |= {"tls_cert": device.tls_cert, "tls_key": device.tls_key}
+        own: dict[str, object] = {"username": device.username, "password_file": device.password_file}
+        own |= {"tls_cert": device.tls_cert, "tls_key": device.tls_key, "port": device.port}
         return BrokerAddress(**{**shared, **{name: value for name, value in own.items() if value}})
 
 

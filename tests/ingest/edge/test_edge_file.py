@@ -72,6 +72,8 @@ def test_paths_are_relative_to_the_file_and_accounts_are_each_device_s_own(tmp_p
     assert found.address(camera).password_file == tmp_path / "cam-1.password"
     assert (found.address(door).password_file, found.address(door).port) == (None, 1884)
     assert found.speaker is door
+    found = load(tmp_path, SMALL.replace('device = "cam-1"', 'device = "cam-1"\nport = 8884'))
+    assert [found.address(one).port for one in found.devices] == [1884, 8884]
 
 
 @pytest.mark.parametrize(
