@@ -183,6 +183,8 @@ class Dialects:
         self._saved: dict[str, dict[str, bytes]] = {}
         self._speakers: dict[str, _Speaker] = {}
         self._spoke: set[str] = set()
+        self._path: Path | None = None
+        self._log: _Log | None = None
         self._file: DialectFile | None = None
         self._unsaved: dict[tuple[str, str], bytes | None] = {}
         self.deaf = False
@@ -190,8 +192,16 @@ class Dialects:
         self.told: Counter[str] = Counter()
         """How often something was left out, or noted, on purpose (`ingest.codecs.codec.Told`)."""
 
-    def open(self, path: Path, log: _Log) -> None:
-        """Take what was saved before, and save there from now on. Raises OSError as `DialectFile`."""
+    def keep_in(self, path: Path, log: _Log) -> None:
+        """Take what was saved before, and save there from now on; there is no file before a device has bindings.
+
+        Raises OSError as `DialectFile`.
+        """
+        self._path, self._log = path, log
+        if path.exists():
+            self._open(path, log)
+
+    def _open(self, path: Path, log: _Log) -> None:
         self._file = DialectFile(path, log)
         self._saved = self._file.saved()
 
@@ -221,7 +231,10 @@ class Dialects:
                 self._file.close()
 
     def go_by(self, devices: Mapping[str, Speaking]) -> None:
-        """Take the devices of a site, or other ones; what codecs remember of a device stays."""
+        """Take the devices of a site, or other ones; what codecs remember of a device stays. Raises as `keep_in`."""
+        speaking = any(device.bindings for device in devices.values())
+        if speaking and self._file is None and self._path is not None and self._log is not None:
+            self._open(self._path, self._log)
         self._devices = devices
         for device, one in self._speakers.items():
             self._saved[device] = {**self._saved.get(device, {}), **one.memory.all()}

@@ -129,7 +129,7 @@ class Gateway:
                 raise
             _log.error("the log cannot be read, so repeats of what came before are not known: %s", error)
         if self.config.dialects is not None:
-            self._dialects.open(self.config.dialects, self._log)
+            self._dialects.keep_in(self.config.dialects, self._log)
             self._dialects.go_by({} if self.places is None else self.places.devices)
         self._in_hand.begin()
         self._writer.start()
@@ -233,9 +233,9 @@ class Gateway:
         now_ms = self._clock.now_ms()
         with self._keeper.storing():
             routes = self._routes(places)
+            self._dialects.go_by(places.devices)
             self._append([Record(RecordKind.PLACES, now_ms, payload, shard) for shard in range(self.config.shards)])
             self._intake.go_by(routes)
-            self._dialects.go_by(places.devices)
             self.places = places
             if self._edited is places:
                 self._edited = None

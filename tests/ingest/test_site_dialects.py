@@ -59,7 +59,7 @@ class Hand:
         self.file = folder / "dialects.db"
         config = gateway_with("s", dialects=self.file, zone="Asia/Shanghai")
         self.gateway = Gateway(config, places(*bindings), self.log, self.quarantine, SystemClock(), PLATES)
-        self.gateway._dialects.open(self.file, self.log)  # as `start` does
+        self.gateway._dialects.keep_in(self.file, self.log)  # as `start` does
         self.gateway._dialects.go_by(places(*bindings).devices)
 
     def give(self, topic, payload, *, retained=False):
@@ -181,6 +181,17 @@ def test_of_what_is_refused_no_byte_is_kept(payload, topic, tmp_path, caplog):
     files = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
     assert b"SECRET" not in files
     assert "SECRET" not in caplog.text
+
+
+def test_there_is_no_file_before_a_device_has_bindings(tmp_path):
+    hand = Hand(tmp_path)
+    hand.give("cam-1/obs", {"type": "state", "metric": "door", "value": "closed"})
+    assert not hand.file.exists()
+    hand.gateway._take_places(places(CARS))
+    hand.give("mast-1/senml", total(500))
+    again = Hand(tmp_path, CARS)
+    again.give("mast-1/senml", total(503))
+    assert again.counted() == 3
 
 
 def test_other_places_change_what_is_bound_and_keep_totals(tmp_path):
