@@ -24,6 +24,7 @@ from ingest.codecs.bindings import Binding, Bindings, part_of
 from ingest.codecs.lenient import UnreadableError, text_of, whole_number, whole_signs
 from ingest.codecs.memory import Memory
 from ingest.codecs.native import explain
+from ingest.codecs.times import OLDEST_MS
 from ingest.codecs.words import WordError, WordForms
 from ingest.events import Status
 from ingest.health import Stranger
@@ -38,8 +39,6 @@ _MOST_SIGNS: Final = 50_000
 """Commas and brackets of JSON: reading more would hold everybody else up."""
 _MOST_SAID: Final = 1_000
 """Observations of one message."""
-_OLDEST_MS: Final = 946_684_800_000
-"""2000: a device whose clock says less has none."""
 REGISTERED: Final = "registered/"
 """Beginning of the key under which it is remembered when a sender registered, or last spoke."""
 Json: TypeAlias = Any
@@ -235,7 +234,7 @@ class Codec(ABC):
         Parameters
         ----------
         ts_ms
-            End of the interval; None or a time before 2000 is that of receipt.
+            End of the interval; None or a time before 2005 is that of receipt.
         interval_s
             None for a single crossing.
         of
@@ -331,15 +330,14 @@ class Codec(ABC):
         if self._message.retained:
             self.tell("retained")
             return
-        # Without a time of its own, two that are alike are two.
-        if identity or not timeless:
-            # Sent again as backfill it is the same.
-            plain = msgspec.structs.replace(said, backfill=False)
-            what = f"{self.name} {identity} {'' if identity and timeless else plain}"
-            self._same[what] += 1
-            if not self.memory.once(binding.device, f"{what} {self._same[what]}"):
-                self.tell("repeat")
-                return
+        # Sent again as backfill it is the same. Without a time and a number of its own it is, too, within the
+        # millisecond in which it came; later it is another.
+        plain = msgspec.structs.replace(said, backfill=False)
+        what = f"{self.name} {identity} {'' if identity and timeless else plain}"
+        self._same[what] += 1
+        if not self.memory.once(binding.device, f"{what} {self._same[what]}"):
+            self.tell("repeat")
+            return
         self._meaning.observations.append((binding.device, said))
 
     def _said(self, binding: Binding, given: Mapping[str, Any], kind: type[Level | State]) -> None:
@@ -378,7 +376,7 @@ def _check(meaning: Meaning) -> None:
 
 
 def _is_time(ts_ms: int | None) -> bool:
-    return ts_ms is not None and ts_ms >= _OLDEST_MS
+    return ts_ms is not None and ts_ms >= OLDEST_MS
 
 
 def read_json(payload: bytes, charset: str = "") -> Json:

@@ -7,6 +7,8 @@ from typing import Final
 from ingest.codecs.lenient import UnreadableError, instant
 from ingest.observations import LATEST_MS
 
+OLDEST_MS: Final = 1_104_537_600_000
+"""2005: a device whose clock says less has none, and has counted from 1970 or 2000 since it was switched on."""
 _DIGITS: Final = re.compile(r"([0-9]{8})([0-9]{6})([0-9]{3})?\Z")
 _PLAIN: Final = re.compile(
     r"([0-9]{4}).([0-9]{1,2}).([0-9]{1,2})[Tt ]{1,2}([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,9}))?\Z"
@@ -14,7 +16,7 @@ _PLAIN: Final = re.compile(
 
 
 def instant_ms(value: object, zone: tzinfo) -> int | None:
-    """Return a time as epoch milliseconds, None where it is none: missing, before 2000, or not to be read.
+    """Return a time as epoch milliseconds, None where it is none: missing, before 2005, or not to be read.
 
     Text without a zone is in `zone`, of a repeated hour the first.
 
@@ -43,4 +45,4 @@ def instant_ms(value: object, zone: tzinfo) -> int | None:
 
 
 def _checked(ts_ms: int) -> int | None:
-    return ts_ms if 946_684_800_000 <= ts_ms <= LATEST_MS else None
+    return ts_ms if OLDEST_MS <= ts_ms <= LATEST_MS else None

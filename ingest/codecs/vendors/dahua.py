@@ -261,7 +261,7 @@ class Dahua(Codec):
             # Not on the camera's list is not the same as refused.
             allowed=False if _true(snap.get("blockuser")) else True if _true(snap.get("allowuser")) else None,
             backfill=_resent(snap) or _resent(said),
-            identity=_word(snap.get("snapid")) or _word(plate.get("plateid")),
+            identity=_word(snap.get("snapid")) or _word(plate.get("plateid")) or _word(snap.get("snaptime")),
         )  # fmt: skip
 
     def _when(self, data: Json) -> int | None:
@@ -360,7 +360,7 @@ def _vehicle(*kinds: Json) -> str:
 
 
 def _identity(data: Json) -> str:
-    names = ("eventid", "groupid", "ruleid", "areaid")
+    names = ("eventid", "groupid", "ruleid", "areaid", "localetime")
     return "/".join([*(_word(data.get(name)) for name in names), _word(inside(data, "object", "objectid"))]).strip("/")
 
 

@@ -232,13 +232,14 @@ class Gat1400(Codec):
         if binding.meaning == "ignore" or binding.of not in {None, of}:
             return
         way = _way(binding, it)
+        name = seen.name or ("" if ts else next(filter(None, (text_of(it.get(key)) for key in TIMES)), ""))
         if kind == "person" or binding.of:
             self.count(
-                binding, ts, came=int(way != "out"), went=int(way == "out"), of=of, identity=seen.name
+                binding, ts, came=int(way != "out"), went=int(way == "out"), of=of, identity=name
             )  # fmt: skip
             return
         plate = text_of(it.get("PlateNo")) if _is_there(it.get("HasPlate")) else ""
-        self.gate(binding, ts, way=way, plate=plate[:32], vehicle=_vehicle(kind, it), identity=seen.name)
+        self.gate(binding, ts, way=way, plate=plate[:32], vehicle=_vehicle(kind, it), identity=name)
 
     def _thing(self, seen: Seen, match: str, bound: Sequence[Binding]) -> None:
         """Take note of a camera, a gate or a door in a list: it waits for a binding, or may be on- or offline."""

@@ -95,7 +95,7 @@ class Hikvision(Codec):
         if not bound:
             self.stranger(mac or topic, channel, guess="gate" if kind == "anpr" else "camera")
             return
-        if kind == "videoloss" and not active:
+        if kind == "heartbeat" or (kind == "videoloss" and not active):
             self._alive(bound, channel)
         lane = _text(inside(event, "anpr", "line"))
         parts = [f"{channel} {_LANE}{lane}", _LANE + lane] if lane else []
@@ -157,14 +157,16 @@ class Hikvision(Codec):
             return
         seconds = (end - start) / 1000 if start and end and end > start else None
         self.count(
-            binding, end, interval_s=seconds, came=totals.get("in", 0), went=totals.get("out", 0), backfill=resent
-        )
+            binding, end, interval_s=seconds, came=totals.get("in", 0), went=totals.get("out", 0), backfill=resent,
+            identity="" if end else f"{_text(inside(span, 'starttime'))} {_text(inside(span, 'endtime'))}",
+        )  # fmt: skip
 
     def _plate(self, binding: Binding, event: Json, said: Json, ts: int | None, *, resent: bool) -> None:
         kind = _text(said.get("vehicletype")).lower().replace(" ", "").replace("_", "")
         if kind == "pedestrian":
             self.tell("no_news")
             return
+        clock = "" if ts else _text(event.get("datetime"))  # one that was never set still tells two apart
         old = _text(said.get("alarmdatatype")).lower() in _YES
         names = _text(said.get("vehiclelistname")) or _text(said.get("listtype")) or _text(said.get("vehiclelist"))
         self.gate(
@@ -174,7 +176,7 @@ class Hikvision(Codec):
             vehicle=_VEHICLES.get(kind, "unknown"),
             allowed=_LISTS.get(names.lower()),
             backfill=resent or old,
-            identity=f"{_text(event.get('uuid'))}{_text(inside(said, 'vehicleinfo', 'index'))}",
+            identity=f"{_text(event.get('uuid'))}{_text(inside(said, 'vehicleinfo', 'index'))}{clock}",
         )  # fmt: skip
 
     def _condition(self, binding: Binding, kind: str, ts: int | None, *, active: bool, backfill: bool) -> None:

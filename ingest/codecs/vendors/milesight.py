@@ -32,6 +32,8 @@ class _Report(NamedTuple):
     interval_s: float | None
     """Of an interval's report."""
     backfill: bool
+    name: str
+    """What tells it from others where its clock was never set."""
 
 
 class Milesight(Codec):
@@ -69,7 +71,9 @@ class Milesight(Codec):
         ts = end or instant_ms(time.get("time"), zone) or instant_ms(said.get("time"), zone)
         seconds = (end - start) / 1000 if start and end and end > start else None
         kind = _word(said.get("report_type")).lower()
-        report = _Report(ts, seconds, "retrans" in kind or "history" in kind or said.get("retransmission") is True)
+        resent = "retrans" in kind or "history" in kind or said.get("retransmission") is True
+        name = "" if ts else "/".join(_word(time.get(one)) for one in ("start_time", "end_time") if time.get(one))
+        report = _Report(ts, seconds, resent, name)
         lines: dict[str, dict[str, Json]] = {}
         for name in ("line_periodic_data", "line_total_data", "line_trigger_data"):
             for one in _objects(said.get(name))[:_MOST_LINES]:
@@ -119,8 +123,9 @@ class Milesight(Codec):
             return
         # The totals have only begun, or are not gone by.
         self.count(
-            binding, report.ts, interval_s=report.interval_s, came=now.came, went=now.went, backfill=report.backfill
-        )
+            binding, report.ts, interval_s=report.interval_s, came=now.came, went=now.went, backfill=report.backfill,
+            identity=report.name and f"{report.name} {key}",
+        )  # fmt: skip
 
     def _zone(self, time: Json) -> tzinfo:
         """Return the zone of a counter's times: as it names it, else the site's."""
