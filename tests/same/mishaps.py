@@ -61,6 +61,8 @@ class Mishaps:
         self.at(0.20, lambda now: [self._status("smoke-02", "offline", now), self._status("camera-07", "offline", now)])
         self.at(0.21, lambda now: [self._status("camera-07", "offline", now, retained=True)])
         self.at(0.22, lambda now: [self._status("smoke-02", "online", now), self._status("camera-07", "online", now)])
+        self.at(0.23, lambda now: [self._agent("camera-05", now, undervoltage=True), self._agent("smoke-02", now)])
+        self.at(0.24, lambda now: [self._agent("camera-05", now)])
         self.at(0.25, self._restart)
         self.at(0.65, self._poison)
         self.at(0.75, self._restart)
@@ -132,6 +134,11 @@ class Mishaps:
         """Start again; the broker then sends again what it thinks was not acknowledged, and nobody has numbered it."""
         again = [] if self._newest is None else [_message(now, *self._newest)]
         return [["flush", now], *again, ["flush", now], ["restart", now], *again]
+
+    def _agent(self, device: str, now: int, **trouble: object) -> Event:
+        """Return what an edge agent says of itself, with something that is bound to nothing."""
+        said = {"ts": now, "version": "1", "strangers": [{"codec": "tasmota", "match": f"lamp-{device}"}]} | trouble
+        return _message(now, f"{_ROOT}/{self._site}/{self._beats[device]}/{device}/health", json.dumps(said).encode())
 
     def _status(self, device: str, state: str, now: int, *, retained: bool = False) -> Event:
         payload = json.dumps({"state": state, "ts": self._origin}).encode()

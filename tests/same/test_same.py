@@ -51,7 +51,19 @@ def test_the_recording_has_what_it_promises(recording):
 
 
 def test_the_dump_has_everything(dump):
-    for table in ("windows", "gates", "states", "alerts", "alert revisions", "hotspots", "health", "taught", "totals"):
+    for table in (
+        "windows",
+        "agents",
+        "strangers",
+        "gates",
+        "states",
+        "alerts",
+        "alert revisions",
+        "hotspots",
+        "health",
+        "taught",
+        "totals",
+    ):
         assert dump.rows[table], table
     reasons = {key[:1] + key[2:3] for key in dump.rows["rejects"]}
     assert {("intake", reason) for reason in ("json", "range", "size", "depth", "topic")} <= reasons

@@ -27,7 +27,7 @@ from ingest.edge.sources.broker_beside import routes
 from ingest.edge.sources.source import EdgeSource
 from ingest.edge.spool import Spool
 from ingest.events import Status
-from ingest.health import MOST_STRANGERS, AgentHealth, encode_health
+from ingest.health import MOST_STRANGERS, AgentHealth, AgentReport, encode_health
 from ingest.mqtt.client import Inbound
 from ingest.setup.crash_marker import CrashMarker
 from ingest.setup.extras import MissingExtraError, load, version
@@ -42,6 +42,8 @@ _LAST_S: Final = 3.0
 _GAP_S: Final = 5.5
 """Between two words of the agent's about itself: the station takes one in five seconds."""
 _PING_SHARE: Final = 3
+_ILL_S: Final = 60.0
+"""What is wrong is said so often at least: the station takes it for over after two and a half minutes."""
 _AWAY_S: Final = 30.0
 """A source that takes nothing for so long is told: a broker beside the agent may be started again."""
 _STUCK_S: Final = 0.2
@@ -153,7 +155,8 @@ class EdgeService:
                 self._try(found, now)
         if now >= self._health_due and now >= self._said_at + self._gap_s:
             self._said_at, self._health_due = now, now + house.file.agent.health_s
-            self._say_health()
+            if self._say_health().troubles():
+                self._health_due = min(self._health_due, now + _ILL_S)
 
     def _look_at_sources(self, now: float) -> bool:
         """Tell whether other sources than before are away for long."""
@@ -198,13 +201,15 @@ class EdgeService:
             strangers=tuple(house.desk.strangers(MOST_STRANGERS)),
         )  # fmt: skip
 
-    def _say_health(self) -> None:
+    def _say_health(self) -> AgentReport:
+        health = self.health()
         speaker = self._house.file.speaker
         topic = topics.health(self._house.file.agent.site, speaker.beat, speaker.device)
         try:
-            self._house.agents[speaker.device].say(topic, encode_health(self.health()))
+            self._house.agents[speaker.device].say(topic, encode_health(health))
         except Exception:  # nothing that only says something may end an agent
             logger.exception("the agent's health cannot be said")
+        return AgentReport(beat=speaker.beat, device=speaker.device, ts=health.ts, health=health)
 
     def _flush(self, stop: Ending) -> bool:
         """Wait for the broker: shortly, where somebody asked to stop, and only where it is there."""
