@@ -71,7 +71,7 @@ class _Log(Protocol):
     def head(self, shard: int = 0) -> int: ...
 
 
-class Understood(NamedTuple):
+class Interpreted(NamedTuple):
     """What a message in a dialect came to."""
 
     decoded: Decoded
@@ -242,20 +242,20 @@ class Dialects:
 
     def decode(
         self, device: str, topic: str, payload: bytes, native: NativeCodec, *, received_ms: int, retained: bool
-    ) -> Understood:
+    ) -> Interpreted:
         """Return what a message on a device's topic came to; `topic` is what stands behind the device's id.
 
         On ``obs`` it may be native as well, unless that topic is bound.
         """
         speaker = self._speaker(device)
         if speaker is None or self.deaf or not payload:
-            return Understood(Decoded([], [], []), [], [])
+            return Interpreted(Decoded([], [], []), [], [])
         codecs = speaker.asked(topic)
         if not codecs and topic == "obs":
             found = native.decode(payload)
             if found.observations:
                 refusals = [msgspec.structs.replace(one, payload=b"") for one in found.refusals]
-                return Understood(Decoded(found.observations, refusals, [b""] * len(found.observations)), [], [])
+                return Interpreted(Decoded(found.observations, refusals, [b""] * len(found.observations)), [], [])
         message = VendorMessage(topic, payload, received_ms, retained, sender=device)
         self._spoke.add(device)
         meanings: list[Meaning] = []
@@ -267,7 +267,7 @@ class Dialects:
                 break
         return self._spoken(device, meanings)
 
-    def _spoken(self, device: str, meanings: list[Meaning]) -> Understood:
+    def _spoken(self, device: str, meanings: list[Meaning]) -> Interpreted:
         """Return what one of several codecs said, or why none did: the word of the first that refused nothing."""
         best = next((one for one in meanings if not one.refusals), meanings[0])
         self.told.update(best.told)
@@ -278,7 +278,7 @@ class Dialects:
             what = f"{one.codec}, match {one.match!r}, part {one.part!r}"
             refusals.append(Refusal(Reason.UNKNOWN_DEVICE, f"bound to no device: {what}"))
         states = [state for _, state in best.statuses]
-        return Understood(Decoded(said, refusals, [b""] * len(said)), states, best.strangers)
+        return Interpreted(Decoded(said, refusals, [b""] * len(said)), states, best.strangers)
 
     def changes(self) -> dict[tuple[str, str], bytes | None]:
         """Return what codecs are to remember of all messages since the last call."""
