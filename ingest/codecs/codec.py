@@ -24,7 +24,7 @@ from ingest.codecs.bindings import Binding, Bindings, part_of
 from ingest.codecs.lenient import UnreadableError, text_of, whole_number, whole_signs
 from ingest.codecs.memory import Memory
 from ingest.codecs.native import explain
-from ingest.codecs.times import OLDEST_MS
+from ingest.codecs.times import OLDEST_MS, NearZone
 from ingest.codecs.words import WordError, WordForms
 from ingest.events import Status
 from ingest.health import Stranger
@@ -133,7 +133,7 @@ class Codec(ABC):
     most_bytes: ClassVar[int] = MOST_BYTES
 
     def __init__(self, bindings: Bindings, memory: Memory, zone: tzinfo) -> None:
-        self.bindings, self.memory, self.zone = bindings, memory, zone
+        self.bindings, self.memory, self.zone = bindings, memory, NearZone(zone)
         self._every = bindings
         self._devices = bindings.devices()
         self._message = VendorMessage("", b"", 0)
@@ -143,7 +143,7 @@ class Codec(ABC):
     def decode(self, message: VendorMessage) -> Meaning:
         """Return what a message comes to. Never raises for what it holds."""
         meaning = self._meaning = Meaning()
-        self._message, self._same = message, Counter()
+        self._message, self._same, self.zone.near_ms = message, Counter(), message.received_ms
         if len(message.payload) > self.most_bytes:
             self.refuse(Reason.SIZE, f"{len(message.payload)} bytes, at most {self.most_bytes} are taken")
             return meaning
