@@ -27,6 +27,8 @@ _CHARSET: Final = re.compile(r"(?:charset|encoding)\s{0,4}=\s{0,4}[\"']?([A-Za-z
 _BOUNDARY: Final = re.compile(r"boundary\s{0,4}=\s{0,4}(?:\"([^\"]{1,200})\"|([^\s;\"]{1,200}))", re.IGNORECASE)
 _FIRST_LINE: Final = re.compile(rb"--([^\r\n]{1,200})(\r?)\n")
 _BARE: Final = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
+_PREFIX: Final = re.compile(r"(</?)[A-Za-z][A-Za-z0-9_.-]{0,30}:(?=[A-Za-z])")
+_PREFIXED: Final = re.compile(r"\s[A-Za-z][A-Za-z0-9_.-]{0,30}:[A-Za-z]{1,40}=\"[^\"<>]{0,300}\"")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _PICTURE_NAME: Final = re.compile(r"\.(?:jpe?g|png|bmp|gif|mp4|avi|ps)\b", re.IGNORECASE)
 _PICTURES: Final = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"GIF8", b"RIFF", b"\0\0\0")
@@ -157,8 +159,11 @@ def read_xml(raw: bytes, charset: str = "") -> dict[str, Json]:
         raise UnreadableError(Reason.SIZE, f"XML of {len(raw)} bytes: {limit}")
     declared = charset or charset_of(raw[:200].decode("latin-1").partition("?>")[0])
     text = _CONTROL.sub("", text_of(raw, declared)).strip("\ufeff \t\r\n")
+    text = _BARE.sub("&amp;", text)
+    if "xmlns:" not in text:  # prefixes that nothing explains, which expat refuses
+        text = _PREFIX.sub(r"\1", _PREFIXED.sub("", text))
     try:
-        root = fromstring(_BARE.sub("&amp;", text), forbid_dtd=True)
+        root = fromstring(text, forbid_dtd=True)
     except DefusedXmlException:
         raise UnreadableError(Reason.XML, "XML with a document type or entities, which is never read") from None
     except ParseError as error:

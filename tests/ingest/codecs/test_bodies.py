@@ -128,3 +128,8 @@ def test_xml_that_is_too_large_is_refused_before_it_is_read(text, monkeypatch):
     with pytest.raises(UnreadableError) as refused:
         read_xml(text.encode())
     assert refused.value.reason == Reason.SIZE
+
+
+def test_prefixes_that_nothing_explains_are_left_out():
+    text = b'<h:Alert xsi:schemaLocation="a b" version="2.0"><h:count>3</h:count><name>a: b</name></h:Alert>'
+    assert read_xml(text) == {"count": "3", "name": "a: b"}
