@@ -18,7 +18,7 @@ from ingest import topics
 from ingest.events import Command, PatrolDid
 from ingest.login import BrokerAddress
 from ingest.mqtt import Inbound, MemoryStorage, Outbound, Outbox, Session
-from ingest.signing import is_signed, signed
+from ingest.mqtt.signing import is_signed, signed
 
 _HEAD: Final = b"/audit/head"
 _MOST_FORGED: Final = 99

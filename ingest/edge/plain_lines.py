@@ -41,7 +41,7 @@ class Taking(Protocol):
         """Take observations."""
 
 
-class Understood(NamedTuple):
+class LineHeld(NamedTuple):
     """What a line held."""
 
     observations: list[Observation]
@@ -62,9 +62,9 @@ def bounded_lines(stream: BinaryIO, ended: Callable[[], bool] = lambda: False) -
             yield line
 
 
-def understood(line: bytes, protect: _Protect) -> Understood:
+def understood(line: bytes, protect: _Protect) -> LineHeld:
     """Return the observations of a line: one, or an array of them. ``ts`` may be left out and is then now."""
-    text, found = trimmed(line), Understood([], [])
+    text, found = trimmed(line), LineHeld([], [])
     for piece in _pieces(text) if text else ():
         try:
             if isinstance(piece, UnreadableError):

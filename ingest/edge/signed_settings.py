@@ -1,7 +1,7 @@
 """Settings that a station sends to one of its edge agents, retained on ``…/{beat}/{device}/settings``.
 
 The payload is JSON: ``device``, ``version``, ``made_ms``, ``settings`` (a table as in the agent's own file), and, as
-its last key, ``sign``: HMAC-SHA-256 over the topic and all that stands before it (`ingest.signing.signed`). The
+its last key, ``sign``: HMAC-SHA-256 over the topic and all that stands before it (`ingest.mqtt.signing.signed`). The
 key is the agent's own, made of the station's secret and the device's id, and is given to the agent at enrolment. So
 whoever takes an agent apart can say nothing to another one, an older message that is sent again has an old version,
 and one that is sent to another device has another topic.
@@ -14,8 +14,8 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from ingest.events import Id
+from ingest.mqtt.signing import is_signed, signed
 from ingest.observations import EpochMs
-from ingest.signing import is_signed, signed
 
 MOST_BYTES: Final = 256 << 10
 _KEY_BYTES: Final = 32

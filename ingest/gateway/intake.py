@@ -27,9 +27,9 @@ from ingest.gateway.restless import Restless
 from ingest.gateway.routes import OUTPUT, Leaf, Route, Routes
 from ingest.health import AgentHealth, AgentReports, Stranger
 from ingest.log import Record, RecordKind
+from ingest.mqtt.signing import is_signed
 from ingest.observations import LATEST_MS, Level, Observation, State, epoch_ms
 from ingest.refusal import Refusal
-from ingest.signing import is_signed
 from ingest.vocabulary import Flag, Reason
 
 _STATUSES: Final = 50_000

@@ -17,8 +17,8 @@ from ingest.gateway.plate_keys import command_keys
 from ingest.gateway.quarantine import Quarantine
 from ingest.login import BrokerAddress
 from ingest.mqtt import Outbound, publish_all
+from ingest.mqtt.signing import signed
 from ingest.places import parse_places
-from ingest.signing import signed
 from stream.sinks.store.patrol_tables import read_plans
 from stream.sinks.store.tables import StoreError
 from tests.documented import places

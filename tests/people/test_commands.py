@@ -21,7 +21,7 @@ from ingest.login import BrokerAddress
 from ingest.mqtt.outbox import Outbound
 from ingest.mqtt.publisher import publish_all
 from ingest.mqtt.session import Session
-from ingest.signing import is_signed, signed
+from ingest.mqtt.signing import is_signed, signed
 from tests.support import wait_for
 
 SITE = "s"

@@ -1,6 +1,6 @@
 """Messages that only who has a secret can have sent: people's commands, and settings of edge agents.
 
-Imports nothing that takes memory: an edge agent needs it.
+The signature goes over the topic, too: what is sent to one is worth nothing to another.
 """
 
 import hmac
