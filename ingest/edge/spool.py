@@ -264,12 +264,12 @@ class Spool:
 
         What the one before had on its way, or held, waits again.
         """
-        if device in self._writer.readers:
-            for segment in list(self._writer.queue.segments):
-                if not segment.is_indexed and (TAKEN in segment.state or HELD in segment.state):
-                    self._writer.look_into(segment)
+        for segment in list(self._writer.queue.segments) if device in self._writer.readers else ():
+            if not segment.is_indexed and (TAKEN in segment.state or HELD in segment.state):
+                self._writer.look_into(segment)
+            with self._changed:
+                self._writer.queue.wait_again(device, segment)
         with self._changed:
-            self._writer.queue.wait_again(device)
             reader = Reader(self._writer.queue, device, self.hold_s, wake)
             self._writer.readers[device] = reader
             return reader

@@ -186,6 +186,8 @@ class Segment:
     until: float = -math.inf
     """When the newest row was put; far in the past where that was before the start."""
     is_indexed: bool = True
+    keys: frozenset[Key] | None = None
+    """Devices and lanes that it has; None where that is not known."""
     version: int = 0
     """Another one: the file was written again, and its rows have other positions."""
 
@@ -238,7 +240,7 @@ class Segment:
         for key, positions in self.index.items():
             self.index[key] = array("I", (now_at[position] for position in positions if position in now_at))
         self.state = bytearray(map(self.state.__getitem__, kept))
-        self.worth = bytearray(map(self.worth.__getitem__, kept))
+        self.worth = bytearray(map(self.worth.__getitem__, kept if self.worth else ()))
         if self.path is None:
             self.devices = [self.devices[position] for position in kept]
             self.payloads = [self.payloads[position] for position in kept]
@@ -353,13 +355,21 @@ class Queue:
         self.held += (state == HELD) - (before == HELD)
         segment.left -= (state == GONE) - (before == GONE)
 
-    def wait_again(self, device: str) -> None:
-        """Let all that a device has on its way, or held, wait."""
-        for segment in self.segments:
-            for lane in (WORDS, REST):
-                for position in segment.index.get((device, lane), ()):
-                    if segment.state[position] in {TAKEN, HELD}:
-                        self.turn(device, segment, position, WAITING)
+    def forget_index(self, segment: Segment) -> None:
+        """Keep of a file only which devices and lanes it has: memory is short."""
+        for (device, _), positions in segment.index.items():
+            waiting = sum(segment.state[position] <= TAKEN for position in positions)
+            self.waits[device] -= waiting
+            self.unseen += waiting
+        segment.keys, segment.is_indexed = frozenset(segment.index), False
+        segment.index, segment.worth, segment.spans = {}, bytearray(), array("Q")
+
+    def wait_again(self, device: str, segment: Segment) -> None:
+        """Let all that a device has on its way, or held, in a file wait."""
+        for lane in (WORDS, REST):
+            for position in segment.index.get((device, lane), ()):
+                if segment.state[position] in {TAKEN, HELD}:
+                    self.turn(device, segment, position, WAITING)
 
     def victims(self, segment: Segment, worth: int) -> list[tuple[str, int]]:
         """Return (device, position) of what may go of a worth, oldest first; of -1: of any, if it was acknowledged."""

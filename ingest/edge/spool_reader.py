@@ -109,10 +109,9 @@ class Reader:
         for segment in segments[self._queue.segment_of(start) :]:
             if segment.first >= end:
                 break
-            if not segment.is_indexed:
-                if segment.left:
-                    return segment
-                continue
+            may_have = segment.keys is None or key in segment.keys
+            if not segment.is_indexed and may_have and WAITING in segment.state:
+                return segment
             positions = segment.index.get(key)
             if positions is None:
                 continue

@@ -5,16 +5,19 @@ import os
 import threading
 import time
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from errno import EIO
 from pathlib import Path
+from typing import Final
 
 from ingest.edge.spool_file import PRIVATE, Filed, apart, lines, read_lines, read_tally, together, write_tally
 from ingest.edge.spool_queue import SPAN, WAITING, Queue, Segment, line_size, span, span_start
 from ingest.files import replace_file
 
 logger = logging.getLogger(__name__)
+_INDEXED: Final = 16
+"""Files of which the index is kept in memory."""
 
 
 class FurtherFiles:
@@ -31,7 +34,7 @@ class FurtherFiles:
     def __init__(self, path: Path, lock: int | None, owner: str) -> None:
         self.path, self.owner = path, owner
         self.changed, self._looking = threading.Condition(), threading.Lock()
-        self.queue = Queue()
+        self.queue, self._indexed = Queue(), deque[Segment]()
         self.tally = read_tally(lock)
         self.trouble = ""
         """Why the disk takes nothing; empty while it does."""
@@ -85,6 +88,11 @@ class FurtherFiles:
             with self.changed:
                 if segment.version == version:
                     self._fill(segment, rows)
+                    self._indexed.append(segment)
+                while len(self._indexed) > _INDEXED:
+                    oldest = self._indexed.popleft()
+                    if oldest.is_indexed and oldest is not segment:
+                        self.queue.forget_index(oldest)
 
     def _fill(self, segment: Segment, rows: list[Filed]) -> None:
         known = self.tally.rows.get(segment.number, len(segment.state))
@@ -96,8 +104,12 @@ class FurtherFiles:
     def payloads(self, segment: Segment, places: Sequence[int]) -> list[bytes]:
         """Return observations of a file that is no longer appended to. Raises OSError."""
         while True:
+            if not segment.is_indexed and segment.path is not None:
+                self.look_into(segment)
             with self.changed:
                 path, version = segment.path, segment.version
+                if path is not None and not segment.is_indexed:
+                    continue
                 found = (segment.find(place) for place in places)
                 spans = [segment.spans[position] for position in found if position is not None]
             if path is None or not spans:

@@ -1,15 +1,19 @@
 """An outage of the network, with whatever else goes wrong meanwhile, for tests of any size."""
 
 import json
+import os
 import random
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from tests.ingest.edge.ten_devices import Plan
+
+_UNIT: Final = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "65536"}
+"""As the service's unit has it."""
 
 
 class Trouble:
@@ -25,7 +29,9 @@ class Trouble:
 
     def start(self) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "tests.ingest.edge.ten_devices", msgspec.json.encode(self.plan).decode()]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **_UNIT}
+        )
         return self._process
 
     def until(self, number: int) -> None:
