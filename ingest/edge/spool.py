@@ -33,11 +33,12 @@ from ingest.edge.spool_file import (
     OVERHEAD,
     ROW,
     SpoolError,
-    apart,
     further_files,
+    memory_of,
     read_lines,
     read_through,
     remember,
+    rows_of,
     take_lock,
     together,
 )
@@ -110,7 +111,7 @@ class Spool:
         max_bytes: int = 64 << 20,
         max_age_s: float = 30 * 86_400.0,
         memory_bytes: int = 8 << 20,
-        file_bytes: int = 512 << 10,
+        file_bytes: int = 256 << 10,
         hold_s: float = 10.0,
         protect: Callable[[Observation], Observation] = lambda observation: observation,
     ) -> None:
@@ -386,10 +387,10 @@ class Spool:
             queue.add_file(writer.files, path, content.count(ROW), len(content))
         if self.path.exists():
             size, found = self.path.stat().st_size, read_lines(self.path)
-        rows, memory = apart(found, writer.owner)
+        rows, memory = list(rows_of(found, writer.owner)), memory_of(found)
         is_whole = size == sum(len(text) + OVERHEAD for _, text in found)
         if files and not found:  # its first line was not written any more
-            memory = apart(read_lines(files[-1][1]), writer.owner)[1]
+            memory = memory_of(read_lines(files[-1][1]))
             is_whole &= not memory
         writer.memory = memory or {}
         if rows:

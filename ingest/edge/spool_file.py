@@ -11,7 +11,7 @@ import fcntl
 import logging
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from errno import EDQUOT, EIO, ENODEV, ENOENT, ENOSPC, ENXIO, EROFS, ESTALE
 from itertools import accumulate
 from pathlib import Path
@@ -109,27 +109,33 @@ def together(rows: Iterable[tuple[str, bytes]], memory: Memory | None = None, *,
     return b"\t".join(fields)
 
 
-def apart(contents: Iterable[tuple[int, bytes]], owner: str) -> tuple[list[Filed], dict[str, bytes] | None]:
-    """Return the observations of a file, and what its codecs remembered at its end; None where no line says.
+def rows_of(contents: Iterable[tuple[int, bytes]], owner: str) -> Iterator[Filed]:
+    """Yield the observations of a file.
 
     `contents` are lines and where each begins in the file; `owner` is the device of observations that name none.
     """
-    rows, memory = list[Filed](), dict[str, bytes]()
-    known = False
     for start, content in contents:
         device, at = owner, start
         for part in content.split(b"\t"):
             if part.startswith(b"{"):
-                rows.append(Filed(device, part, at))
-            elif part.startswith(b"="):
-                if whole := part.startswith(b"=="):
-                    memory.clear()
-                known |= whole
-                remember(memory, _remembered(part))
-            else:
+                yield Filed(device, part, at)
+            elif not part.startswith(b"="):
                 device = part.decode(errors="replace")
             at += len(part) + 1
-    return rows, memory if known or memory else None
+
+
+def memory_of(contents: Iterable[tuple[int, bytes]]) -> dict[str, bytes] | None:
+    """Return what codecs remembered at the end of a file; None where no line says."""
+    memory, known = dict[str, bytes](), False
+    for _, content in contents:
+        at = 0 if content.startswith(b"=") else content.find(b"\t=") + 1
+        if at or content.startswith(b"="):
+            part = content[at:]
+            if part.startswith(b"=="):
+                memory.clear()
+            remember(memory, _remembered(part))
+            known = True
+    return memory if known else None
 
 
 def remember(memory: dict[str, bytes], changes: Memory) -> None:
@@ -194,14 +200,14 @@ def read_lines(path: Path) -> list[tuple[int, bytes]]:
     it is copied, with the ending ``.broken-<time>``, and written again without that. At most `_ASIDE` copies are made.
     """
     content = read_through(path)
-    *whole, end = content.split(b"\n")
     found, at, wrong = list[tuple[int, bytes]](), 0, len(content)
-    for line in whole:
-        if line[:9] == b"%08x " % crc32(line[9:]):
-            found.append((at + 9, line[9:]))
-            wrong -= len(line) + 1
-        at += len(line) + 1
-    if wrong > len(end) or (wrong and not found):
+    while (end := content.find(b"\n", at)) >= 0:
+        text = content[at + 9 : end]
+        if content[at : at + 9] == b"%08x " % crc32(text) and at + 9 <= end:
+            found.append((at + 9, text))
+            wrong -= end + 1 - at
+        at = end + 1
+    if wrong > len(content) - at or (wrong and not found):
         aside = path.with_name(f"{path.name}.broken-{wall_ms()}")
         logger.error(
             "%s: damaged: %d bytes hold no observations; the other %d lines are saved, a copy of the file is %s",

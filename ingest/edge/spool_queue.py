@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import islice
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -317,14 +318,15 @@ class Queue:
         last.index, last.devices, last.payloads, last.puts = {}, [], [], array("d")
         self.segments.append(fresh)
 
-    def fill(self, segment: Segment, rows: Sequence[Filed]) -> int:
-        """Index a segment by what its file was found to hold; return how many rows are lost.
+    def fill(self, segment: Segment, rows: Iterable[Filed]) -> None:
+        """Index a segment by what its file was found to hold.
 
         Where it holds fewer rows than it was written with, all that it holds wait.
         """
         before, fresh = segment.state, Segment(segment.first)
-        for row in rows[: len(before)]:
+        for row in islice(rows, len(before)):
             fresh.enter(row.device, payload_worth(row.payload))
+            fresh.spans.append(span(row.at, len(row.payload)))
         self.unseen -= sum(state <= TAKEN for state in before)
         lost = len(before) - len(fresh.state)
         if lost:
@@ -332,11 +334,10 @@ class Queue:
             self.held -= before.count(HELD)
             segment.state, segment.places = fresh.state, None
         segment.index, segment.worth, segment.is_indexed = fresh.index, fresh.worth, True
-        segment.spans = array("Q", (span(row.at, len(row.payload)) for row in rows))
+        segment.spans = fresh.spans
         for (device, _), positions in segment.index.items():
             self.waits[device] += sum(segment.state[position] <= TAKEN for position in positions)
         segment.left = len(segment.state) - segment.state.count(GONE)
-        return lost
 
     def segment_of(self, place: int) -> int:
         """Return the index of the segment that a place is in, or would be."""

@@ -11,7 +11,7 @@ from errno import EIO
 from pathlib import Path
 from typing import Final
 
-from ingest.edge.spool_file import PRIVATE, Filed, apart, lines, read_lines, read_tally, together, write_tally
+from ingest.edge.spool_file import PRIVATE, Filed, lines, read_lines, read_tally, rows_of, together, write_tally
 from ingest.edge.spool_queue import SPAN, WAITING, Queue, Segment, line_size, span, span_start
 from ingest.files import replace_file
 
@@ -81,10 +81,10 @@ class FurtherFiles:
             if segment.is_indexed:
                 return
             try:
-                rows, _ = apart(read_lines(path), self.owner)
+                rows = rows_of(read_lines(path), self.owner)
             except OSError as error:
                 logger.warning("%s: %d observations cannot be read: %s", path, segment.left, error.strerror)
-                rows = []
+                rows = iter(())
             with self.changed:
                 if segment.version == version:
                     self._fill(segment, rows)
@@ -94,11 +94,11 @@ class FurtherFiles:
                     if oldest.is_indexed and oldest is not segment:
                         self.queue.forget_index(oldest)
 
-    def _fill(self, segment: Segment, rows: list[Filed]) -> None:
+    def _fill(self, segment: Segment, rows: Iterable[Filed]) -> None:
         known = self.tally.rows.get(segment.number, len(segment.state))
         self.queue.fill(segment, rows)
-        self.tally.lose("damaged", max(known - len(rows), 0))
-        self.tally.rows[segment.number] = len(rows)
+        self.tally.lose("damaged", max(known - len(segment.state), 0))
+        self.tally.rows[segment.number] = len(segment.state)
         self.note()
 
     def payloads(self, segment: Segment, places: Sequence[int]) -> list[bytes]:
@@ -168,7 +168,7 @@ class FurtherFiles:
 
     def _write_again(self, path: Path, kept: list[int], before: int) -> tuple["array[int]", int]:
         """Write some of a file's rows in its place; return where each payload is now, and the size."""
-        rows, _ = apart(read_lines(path), self.owner)
+        rows = list(rows_of(read_lines(path), self.owner))
         if len(rows) != before:
             raise OSError(EIO, "it holds other observations than were written")
         spans, at = array("Q"), 0

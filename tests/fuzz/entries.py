@@ -22,7 +22,7 @@ import numpy as np
 from ingest import frame, salvage, topics
 from ingest.clock import SystemClock
 from ingest.edge.plain_lines import bounded_lines, feed
-from ingest.edge.spool_file import apart, lines, read_lines
+from ingest.edge.spool_file import lines, read_lines, rows_of
 from ingest.frame import FrameError, FrameKind
 from ingest.gateway.intake import Intake
 from ingest.gateway.plates import Plates
@@ -350,7 +350,7 @@ def spools() -> Iterator[Entry]:
                 path.write_bytes(damaged(rng, spool))
 
                 def read() -> None:
-                    for row in apart(read_lines(path), "d")[0]:
+                    for row in rows_of(read_lines(path), "d"):
                         with contextlib.suppress(msgspec.MsgspecError):
                             msgspec.json.decode(row.payload, type=Observation)
                     for aside in folder.glob("*.broken-*"):

@@ -36,7 +36,7 @@ class Plan(msgspec.Struct, kw_only=True):
     """Event time of message 0; the others follow second by second."""
     full: str = ""
     """A file: while it is there the disk is full."""
-    file_bytes: int = 1 << 20
+    file_bytes: int = 256 << 10
     hold_s: float = 10.0
     live_s: float = 0.0
     """Afterwards every device says something twenty times a second for so long, and one gives an alarm."""

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from ingest.edge import spool_reader, spool_segments, spool_writer
 from ingest.edge.spool import Spool
-from ingest.edge.spool_file import apart, lines, together
+from ingest.edge.spool_file import lines, memory_of, rows_of, together
 from ingest.edge.spool_queue import Worth, worth_of
 from ingest.observations import Count, Gate, Level, Observation, State
 from tests.support import examples, wait_for
@@ -361,7 +361,7 @@ class Quick:
 def test_a_line_gives_back_what_it_was_made_of(said, memory):
     rows = [(device, b'{"type":"count","n":%d}' % n) for device, n in said]
     content = together(rows, memory)
-    found, remembered = apart([(9, content)], "")
+    found, remembered = list(rows_of([(9, content)], "")), memory_of([(9, content)])
     assert [(one.device, one.payload) for one in found] == rows
     assert (remembered or {}) == {key: value for key, value in memory.items() if value is not None}
     whole = lines([content])
