@@ -1,7 +1,7 @@
 """``patrolgrid edge claim``: a device's account by the code on its sheet, and what the agent needs to use it.
 
 Standard library and base install alone. With the package cryptography (extra seal) the device gets a certificate, for
-a key that never leaves this machine; else a password. All devices of an agent connect in the same way.
+a key that never leaves this machine; else a password. A device that is in the settings already gets its lines anew.
 """
 
 import argparse
@@ -9,8 +9,10 @@ import contextlib
 import json
 import os
 import platform
+import re
 import secrets
 import sys
+import tomllib
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +24,7 @@ from ingest.setup.extras import MissingExtraError, load, version
 from stream.sentences.languages import LANGUAGES, language_of
 
 _KEYS: Final = "keys"
+_OURS: Final = re.compile(r"[ \t]{0,40}(beat|password_file|tls_cert|tls_key|port|username)[ \t]{0,40}=")
 _LONGEST: Final = 200
 
 
@@ -57,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     keys = path.parent / _KEYS
     keys.mkdir(parents=True, exist_ok=True, mode=0o700)
     pending = _Pending(keys, ticket.account)
-    wants = not options.password and (known is None or any(one.tls_cert is not None for one in known.devices))
+    wants = not options.password and (known is None or known.broker.tls)
     csr = pending.request() if wants else ""
     about = {"host": platform.node(), "system": platform.platform(), "version": version()}
     try:
@@ -66,12 +69,13 @@ def run(options: argparse.Namespace) -> int:
         pending.end()
         raise
     files = _write_keys(keys, given, pending, first=known is None)
-    written = _write_file(path, given, options.folder, files, known)
+    again = known is not None and any(one.device == given.device for one in known.devices)
+    _write_file(path, given, options.folder, files, known)
     pending.end()
     print(texts("edge-claimed", device=given.device, beat=given.beat, broker=f"{given.host}:{given.port}"))
-    for file in [*files.values(), *([path] if written else [])]:
+    for file in [*files.values(), path]:
         print(f"  {file}")
-    print(texts("edge-claimed-next" if written else "edge-claimed-known", file=str(path)))
+    print(texts("edge-claimed-known" if again else "edge-claimed-next", file=str(path)))
     return 0
 
 
@@ -142,10 +146,8 @@ def _hand_over(path: Path, folder: Path) -> None:
         path.chmod(0o750 if path.is_dir() else 0o640)
 
 
-def _write_file(path: Path, given: Enrolment, folder: str, files: dict[str, Path], known: EdgeFile | None) -> bool:
-    """Write the device into the agent's settings; tell whether it was not there yet."""
-    if known is not None and any(one.device == given.device for one in known.devices):
-        return False
+def _write_file(path: Path, given: Enrolment, folder: str, files: dict[str, Path], known: EdgeFile | None) -> None:
+    """Write the device into the agent's settings, what stands there of it anew."""
 
     def line(key: str, value: str | int | Path) -> str:
         shown = value.relative_to(path.parent).as_posix() if isinstance(value, Path) else value
@@ -154,20 +156,48 @@ def _write_file(path: Path, given: Enrolment, folder: str, files: dict[str, Path
     def filed(*names: str) -> list[str]:
         return [line(name, files[name]) for name in names if name in files]
 
-    own = ["", "[[devices]]", line("device", given.device), line("beat", given.beat)]
-    own += filed("password_file", "tls_cert", "tls_key")
+    own = [line("beat", given.beat), *filed("password_file", "tls_cert", "tls_key")]
     if known is not None and given.port != known.broker.port:  # one for certificates, one for passwords
         own.append(line("port", given.port))
     if known is not None:
-        before = path.read_text(encoding="utf-8-sig").rstrip()
-        replace_file(path, "\n".join([before, *own, ""]).encode(), mode=0o640)
+        text = with_device(path.read_text(encoding="utf-8-sig"), given.device, own)
+        replace_file(path, text.encode(), mode=0o640)
         _hand_over(path, path.parent)
-        return True
+        return
     agent = ["[agent]", line("site", given.site), line("folder", folder), line("device", given.device)]
     agent += filed("seal_key", "settings_key_file")
     broker = ["", "[broker]", line("host", given.host), line("port", given.port), line("tls", given.tls)]
     broker += filed("tls_ca")
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, "\n".join([*agent, *broker, *own, ""]).encode(), mode=0o640)
+    text = with_device("\n".join([*agent, *broker]), given.device, own)
+    replace_file(path, text.encode(), mode=0o640)
     _hand_over(path, path.parent)
-    return True
+
+
+def with_device(text: str, device: str, own: list[str]) -> str:
+    """Return an agent's settings with these lines for a device: in the place of its old ones, or as one device more.
+
+    Everything else stays, comments too.
+    """
+    blocks: list[list[str]] = [[]]
+    for line in text.rstrip().splitlines():
+        if line.lstrip().startswith("["):
+            blocks.append([])
+        blocks[-1].append(line)
+    for block in blocks:
+        if _device_in(block) == device:
+            kept = [line for line in block if not _OURS.match(line)]
+            at = next(at for at, line in enumerate(kept) if line.lstrip().startswith("device")) + 1
+            block[:] = [*kept[:at], *own, *kept[at:]]
+            break
+    else:
+        blocks.append(["", "[[devices]]", f"device = {json.dumps(device)}", *own])
+    return "\n".join(line for block in blocks for line in block) + "\n"
+
+
+def _device_in(block: list[str]) -> str:
+    """Return the device of a table; empty where it is another table."""
+    try:
+        return str(tomllib.loads("\n".join(block))["devices"][0]["device"])
+    except (tomllib.TOMLDecodeError, LookupError, TypeError):
+        return ""

@@ -274,3 +274,36 @@ def test_the_doctor_looks_at_who_may_connect(station, capsys):
     certificates.list.write_bytes(listed)
     assert found() == {("ok", "ok")}
     assert admission(load_settings(None, {}))[0].code == "none"
+
+
+def test_a_device_that_claims_once_more_gets_its_lines_anew(station, tmp_path, capsys):
+    path = tmp_path / "edge.toml"
+    for name, how in (("water-81", ["--password"]), ("water-82", [])):
+        device(station, "add", name, "--type", "water", *PLACE, "--sheet")
+        assert claimed(path, ticket_in(capsys.readouterr().out), *how) == 0
+    path.write_text(
+        path.read_text().replace('device = "water-81"\n\n[broker]', 'device = "water-81"\n\n[broker] # ours')
+    )
+    path.write_text(
+        path.read_text().replace("[[devices]]\n", "[[devices]]  # by the creek\n", 1)
+        + "\n[[sources]]\nkind = 'stdin'\ndevice = 'water-81'\n"
+    )
+    device(station, "move", "water-81", "--at", "121.4695,31.2335")
+    device(station, "replace", "water-81", "--sheet")
+    assert claimed(path, ticket_in(capsys.readouterr().out)) == 0
+    settings = load_edge_file(path)
+    moved, other = settings.devices
+    assert (moved.device, moved.beat, moved.password_file) == ("water-81", "creekside", None)
+    assert moved.tls_cert is not None
+    assert (other.device, other.beat) == ("water-82", "old-market")
+    assert [settings.address(one).port for one in settings.devices] == [station.ports["certificates"]] * 2
+    assert path.read_text().count("# by the creek") == path.read_text().count("[[sources]]") == 1
+    device(station, "replace", "water-82", "--sheet")
+    assert claimed(path, ticket_in(capsys.readouterr().out), "--password") == 0
+    assert "already" in capsys.readouterr().out
+    settings = load_edge_file(path)
+    assert [settings.address(one).port for one in settings.devices] == [
+        station.ports["certificates"], station.ports["passwords"],
+    ]  # fmt: skip
+    address = settings.address(settings.devices[1])
+    assert station.client("water-82", address.secret()).let_in()
