@@ -183,12 +183,14 @@ class Catalog(Saved):
         for source in sources:
             by_device.setdefault(self._device_index[source.device], []).append(source)
         lives = {source: int(self.lives[self._slots[source]]) + 1 for source in sources}
+        heard = {source: int(self.heard[self._slots[source]]) for source in sources}
         for device, boots in by_device.items():
             self._leave(device, MAX_BOOTS - len(boots), everyone, sequences)
             self._enter_boots(device, boots, sequences)
             self._link(device)
         for source, life in lives.items():
-            self.lives[self._slots[source]] = life
+            slot = self._slots[source]
+            self.lives[slot], self.heard[slot] = life, heard[source]
         return [self._slots[source] for source in sources]
 
     def _link(self, device: int) -> None:

@@ -106,7 +106,8 @@ def test_a_free_slot_that_is_given_away_is_no_longer_nobodys():
         log.count("cam-1", NOON, 5, boot=boot)
     part.process(log.record())
     kept = changelog.changes(part.capture())
-    part.process(log.count("cam-1", NOON, 5, boot="g").record())  # back to four: slots 0, 1 and 2 are freed, 0 given
+    later = NOON + 16 * MINUTE  # the six are no longer of late
+    part.process(log.count("cam-1", NOON, 5, boot="g", received=later).record(later))  # four: 0, 1, 2 are freed, 0 given
     kept |= changelog.changes(part.capture())
     assert kept[b"d/-1/hot"] is not None
     part.process(log.level("noise-1", NOON, 50).level("noise-1", NOON, 50, boot="b").record())
