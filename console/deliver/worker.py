@@ -17,8 +17,8 @@ import msgspec
 from console.deliver.channel import Channel, ChannelRefusedError, ChannelSettings, LaterError
 from console.deliver.message_box import MessageBox
 from console.deliver.orders import Message
-from ingest.backoff import Backoff, spread
 from ingest.clock import wall_ms
+from ingest.setup.backoff import Backoff, spread
 
 _LOG: Final = logging.getLogger(__name__)
 _MINUTE_MS: Final = 60_000

@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ingest.backoff import Backoff
 from ingest.edge.spool_file import Memory, SpoolFile, further_file, lines, remember, together
 from ingest.edge.spool_queue import GONE, Worth, line_size
 from ingest.edge.spool_reader import Reader
 from ingest.edge.spool_segments import FurtherFiles
+from ingest.setup.backoff import Backoff
 
 logger = logging.getLogger(__name__)
 SYNC_S: Final = 8.0

@@ -16,9 +16,9 @@ from typing import Final
 
 import msgspec
 
-from ingest.backoff import Backoff
 from ingest.log.records import Record
 from ingest.refusal import Refusal
+from ingest.setup.backoff import Backoff
 
 _LOG: Final = logging.getLogger(__name__)
 _RETRY_S: Final = (0.1, 5.0)

@@ -22,12 +22,12 @@ from paho.mqtt.client import Client, ConnectFlags, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest.backoff import Backoff, spread
 from ingest.login import BrokerAddress
 from ingest.mqtt.client import BufferedClient, Inbound, poll
 from ingest.mqtt.conflicts import Conflicts
 from ingest.mqtt.last_words import LastWords
 from ingest.mqtt.outbox import MemoryStorage, Outbox
+from ingest.setup.backoff import Backoff, spread
 
 logger = logging.getLogger(__name__)
 _ANSWER_S: Final = 10.0

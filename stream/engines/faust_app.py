@@ -27,8 +27,8 @@ import faust
 from faust.types.auth import SASLMechanism
 from faust.types.tuples import TP
 
-from ingest.backoff import Backoff
 from ingest.log.kafka_address import KafkaAddress, records_topic, site_topic
+from ingest.setup.backoff import Backoff
 from stream.engines.partition_worker import PartitionRecord, PartitionWorker
 from stream.engines.workloads import KafkaSite, ShardWorkload, SiteWorkload
 

@@ -26,8 +26,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from aiokafka.errors import ProducerFenced
 
-from ingest.backoff import Backoff
 from ingest.frame import NewerFrameError
+from ingest.setup.backoff import Backoff
 from models.state import State, StateError
 from stream.engines.cold_start import ColdStart, begin_cold_start
 from stream.engines.kafka_state import read_partition

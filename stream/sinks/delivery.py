@@ -25,8 +25,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol, runtime_checkable
 
-from ingest.backoff import Backoff
 from ingest.refusal import Refusal
+from ingest.setup.backoff import Backoff
 from stream.results import Alert, Results
 from stream.sinks.result_rows import NOTHING_WRITTEN, after, order, position_of
 

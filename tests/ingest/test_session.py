@@ -11,12 +11,12 @@ import time
 import pytest
 
 import ingest.mqtt.session as session_module
-from ingest.backoff import Backoff
 from ingest.login import BrokerAddress
 from ingest.mqtt.client import BufferedClient
 from ingest.mqtt.outbox import MemoryStorage, Outbound, Outbox
 from ingest.mqtt.publisher import publish_all
 from ingest.mqtt.session import Session
+from ingest.setup.backoff import Backoff
 from tests.ingest.brokers import Broker, Publisher, ScriptedBroker
 from tests.support import wait_for
 

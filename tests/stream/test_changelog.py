@@ -107,7 +107,9 @@ def test_a_free_slot_that_is_given_away_is_no_longer_nobodys():
     part.process(log.record())
     kept = changelog.changes(part.capture())
     later = NOON + 16 * MINUTE  # the six are no longer of late
-    part.process(log.count("cam-1", NOON, 5, boot="g", received=later).record(later))  # four: 0, 1, 2 are freed, 0 given
+    part.process(
+        log.count("cam-1", NOON, 5, boot="g", received=later).record(later)
+    )  # four: 0, 1, 2 are freed, 0 given
     kept |= changelog.changes(part.capture())
     assert kept[b"d/-1/hot"] is not None
     part.process(log.level("noise-1", NOON, 50).level("noise-1", NOON, 50, boot="b").record())

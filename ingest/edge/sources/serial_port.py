@@ -6,10 +6,10 @@ from typing import Final
 
 import serial
 
-from ingest.backoff import Backoff
 from ingest.edge.edge_file import SerialPart
 from ingest.edge.sources.source import Taker
 from ingest.edge.sources.standard_input import Lines, LineSource
+from ingest.setup.backoff import Backoff
 
 logger = logging.getLogger(__name__)
 _READ_S: Final = 0.5

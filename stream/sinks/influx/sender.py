@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Final
 
-from ingest.backoff import Backoff, spread
 from ingest.refusal import Refusal
+from ingest.setup.backoff import Backoff, spread
 from ingest.vocabulary import Reason
 from stream.sinks.influx.backlog import Backlog, LineBatch
 from stream.sinks.influx.http import Endpoint, ExpiredError, RefusedError, UnavailableError
