@@ -28,10 +28,17 @@ PERSONAL: Final = frozenset({
 """Names of lists and objects that are somebody."""
 _IDENTITY: Final = re.compile(
     r"(?:.{0,40}(?:idnumber|idcard|idcardno|idcardnum|idcardnumber|certno|certificateno|certificatenumber|phone|phoneno"
-    r"|phonenum|phonenumber|mobile|telephone|passportnumber)|tel|idno|owner|ownerid|owner.{0,20}name|driver.{0,20}name"
-    r"|person.{0,20}name|vehicleowner|carowner|realname|residence.{0,20}address|homeaddress|email)\Z"
+    r"|phonenum|phonenumber|mobile|telephone|passportnumber|identitycard|identityno|identitynumber|idnum|sfzh|sfzhm"
+    r"|contactnumber|身份证.{0,6}|电话.{0,4}|手机.{0,4}|姓名)|(?:owner|driver|contact|link|home)?tel|idno|owner|ownerid"
+    r"|(?:owner|driver|person|holder|resident|contact).{0,20}name|vehicleowner|carowner|realname|车主|住址"
+    r"|residen.{0,20}address|homeaddress|email|(?:driver|person).{0,20}face.{0,12})\Z"
 )
-"""Keys whose value, where there is one, is about somebody."""
+"""Keys whose value, where there is one, is about somebody; in small letters, without signs between the words."""
+_IDENTITY_NUMBER: Final = re.compile(
+    r"(?<![0-9A-Za-z])(?:00|1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3])[0-9]{4}(?:19|20)[0-9]{2}"
+    r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx](?![0-9A-Za-z])"
+)
+"""The number of a resident's identity card (GB 11643): a region, a birthday, three digits and one to check."""
 _NAMES: Final = frozenset({"name", "usedname", "alias", "nickname"})
 """The same in what is a person; a camera may have a name."""
 _ROLE: Final = re.compile(r"owner|driver|pilot|person")
@@ -107,8 +114,16 @@ def _is_about_somebody(kind: str, it: Mapping[str, Json], key: str, bare: str) -
         return not is_empty(value)
     if name in _NAMES and (kind == "person" or not _PEOPLE.isdisjoint(it)):
         return not is_empty(value)
-    # One or two digits are a code: whether the driver is on the phone.
-    return _IDENTITY.match(name) is not None and not is_empty(value) and not _CODE.match(text_of(value))
+    return _identifies(name, value)
+
+
+def _identifies(key: str, value: Json) -> bool:
+    """Tell whether a value is about somebody by its key, or is an identity number whatever its key is."""
+    name, text = key.lower().strip().replace("_", "").replace("-", "")[:80], text_of(value)
+    if _IDENTITY.match(name):
+        # One or two digits are a code: whether the driver is on the phone.
+        return not is_empty(value) and not _CODE.match(text)
+    return len(text) >= 18 and not name.endswith("id") and _IDENTITY_NUMBER.search(text) is not None
 
 
 def names_somebody(said: Json, below: str = "") -> bool:
@@ -121,9 +136,7 @@ def names_somebody(said: Json, below: str = "") -> bool:
     return any(
         names_somebody(value, key.lower()[:80])
         if isinstance(value, dict | list)
-        else (key.lower() in names or _IDENTITY.match(key.lower()[:80]))
-        and not is_empty(value)
-        and not _CODE.match(text_of(value))
+        else _identifies(key, value) or (key.lower() in names and not is_empty(value))
         for key, value in said.items()
     )
 

@@ -231,6 +231,11 @@ def test_a_camera_over_a_street_counts():
         ("MotorVehicles", {"CarInfoList": {"CarInfo": [{"CarInfoID": "1", "OwnerName": ""}]}}),
         ("MotorVehicles", {"a": [[{"b": {"OwnerIDNumber": "000000190001010008"}}]]}),
         ("MotorVehicles", {"ownerphone": 10000000000}),
+        ("MotorVehicles", {"Owner_Tel": "10000000000"}),
+        ("MotorVehicles", {"HolderName": "测试甲"}),
+        ("MotorVehicles", {"身份证号": "x"}),
+        ("MotorVehicles", {"Remark": "证号000000190001010008,已核"}),
+        ("MotorVehicles", {"DriverFaceUrl": "/pictures/1.jpg"}),
         ("MotorVehicles", {"PersonList": {"PersonObject": [{"PersonID": "1", "Name": "测试甲"}]}}),
         ("SubscribeNotifications", {"x": {"FaceObjectList": [{"FaceID": "1"}]}}),
         ("Community/CarInfos", {}),
@@ -248,6 +253,14 @@ def test_one_person_beside_the_vehicles_and_all_of_it_is_refused(path, beside):
     assert not meaning.strangers
     assert feed.saved == before
     assert "测试甲" not in str(meaning)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [{"RecordNo": "202611200805120001"}, {"FlowID": "110101190001010008"}, {"DriverPhone": 1}, {"OwnerName": "无"}],
+)
+def test_numbers_of_records_and_codes_are_nobody(beside):
+    assert len(post(registered(), "MotorVehicles", {**motor(), **beside}).observations) == 1
 
 
 def test_cameras_in_a_list_wait_and_their_passwords_do_not():
