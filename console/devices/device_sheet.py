@@ -17,7 +17,7 @@ from ingest.places import Beat, Device
 from stream.sentences.catalogue import Sentences
 from stream.sentences.languages import LANGUAGES
 
-_PAGE: Final = Path(__file__).parents[1] / "static" / "sheet.html"
+_PAGE: Final = Path(__file__).with_name("sheet.html")
 _STEPS: Final = ("step-install", "step-claim", "step-run")
 
 
