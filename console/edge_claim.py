@@ -13,6 +13,7 @@ import re
 import secrets
 import sys
 import tomllib
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from console.errors import CommandError
 from ingest.edge.claim import ClaimError, Enrolment, Ticket, claim
 from ingest.edge.edge_file import EdgeFile, load_edge_file
 from ingest.files import replace_file
+from ingest.login import parse_address
 from ingest.setup.extras import MissingExtraError, load, version
 from stream.sentences.languages import LANGUAGES, language_of
 
@@ -57,6 +59,13 @@ def run(options: argparse.Namespace) -> int:
     ticket, known = Ticket.parse(text), load_edge_file(path) if path.exists() else None
     if known is not None and known.agent.site != ticket.site:
         raise CommandError(f"{path}: is of the site {known.agent.site!r}, and the code of {ticket.site!r}", 2)
+    host = parse_address(ticket.broker)[0]
+    if known is not None and _elsewhere(known.broker.host, host):
+        raise CommandError(
+            f"{path}: [broker] names {known.broker.host!r}, and the code is for {host!r}; correct [broker], or move the"
+            " file away, and claim again",
+            2,
+        )
     keys = path.parent / _KEYS
     keys.mkdir(parents=True, exist_ok=True, mode=0o700)
     pending = _Pending(keys, ticket.account)
@@ -77,6 +86,14 @@ def run(options: argparse.Namespace) -> int:
         print(f"  {file}")
     print(texts("edge-claimed-known" if again else "edge-claimed-next", file=str(path)))
     return 0
+
+
+def _elsewhere(has: str, wanted: str) -> bool:
+    """Tell whether a file names another broker, such as the example's. A name may be any address's."""
+    try:
+        return ip_address(has) != ip_address(wanted)
+    except ValueError:
+        return False
 
 
 class _Pending:

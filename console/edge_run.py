@@ -15,7 +15,7 @@ from deploy.processes.stopping import StopRequest, tell_started
 from ingest.edge.edge_file import EdgeFile, codecs_of
 from ingest.edge.service import EdgeService, examine
 from ingest.edge.spool_file import SpoolError
-from ingest.setup.extras import MissingExtraError
+from ingest.setup.extras import MissingExtraError, load
 from ingest.setup.settings import SettingsError
 from stream.sentences.languages import ENGLISH, language_of
 
@@ -93,5 +93,6 @@ def _show(file: EdgeFile, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(found, indent=2))
         return
-    for name, value in found.items():
-        print(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+    texts = load("stream.sentences.catalogue").Sentences(language_of(None))  # which a running agent has no room for
+    listed = {name: ", ".join(value) or "-" if isinstance(value, list) else str(value) for name, value in found.items()}
+    print(texts("edge-checked", **listed))

@@ -946,6 +946,8 @@ device-code = The code { $code } works once, until { $until }. Instead of the pa
     {"  "}patrolgrid edge claim { $ticket }
 device-waiting = Waiting for approval (`patrolgrid device approve NUMBER`):
 device-none-waiting = Nothing waits for approval.
+device-by-certificate = certificate
+device-by-password = password
 device-open = code is out
 device-col-id = device
 device-col-type = type
@@ -1731,12 +1733,22 @@ edge-plates = { $removed } passages were taken without their plates: without the
 edge-settings-unknown = { $device } is no device of { $file }; expected the one that the agent speaks through
 edge-settings-large = the settings have { $size } bytes signed, at most { $most } are taken
 edge-settings-sent = Settings { $version } for { $device } are at the broker; `patrolgrid edge settings { $device }` tells when the agent goes by them.
-edge-settings-last = { $device }: settings { $version } were sent last; the agent goes by { $has ->
+edge-settings-last = { $device }: { $version ->
+    [0] no settings were sent from here
+   *[other] settings { $version } were sent last
+}; the agent goes by { $has ->
     [0] its own file
    *[other] settings { $has }
 }.
 edge-settings-problem = It has not taken what was sent: { $problem }
 edge-settings-unheard = the broker did not pass on what was published on { $topic }: it does not let the account { $user } write there; deploy/mosquitto has the access list that does
+edge-checked =
+    The settings can be used.
+    site: { $site }
+    broker: { $broker }
+    devices: { $devices }
+    sources: { $sources }
+    bindings: { $bindings }
 edge-claimed = { $device } (beat { $beat }) has its account at the broker { $broker }:
 edge-claimed-next = Now write the sources and bindings into { $file } (docs/edge.md), and start the agent: patrolgrid edge run --config { $file }
 edge-claimed-known = The device is in { $file } already. Start the agent again, so that it uses the new account.

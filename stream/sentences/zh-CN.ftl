@@ -815,12 +815,14 @@ device-by-hand = 请在消息代理上为它建账号 { $device }：该代理不
 device-bound = { $what } 从现在起属于 { $device }。
 device-moved = { $device } 现在属于网格 { $beat }，须改在 { $topic } 上发布（用边缘代理时：修改 edge.toml 中该设备的 `beat`）。
 device-replaced = { $device } 原来的凭据已不能接入，已生成新密码；已学到的规律保留。
-device-retired = { $device } 已退役：账号已删除，也已从地点文件中移除（原文件保存为 { $before }）。
+device-retired = { $device } 已退役：账号已删除，也已从点位文件中移除（原文件保存为 { $before }）。
 device-sheet = 安装单为 { $file }：用浏览器打开并打印。其中含有机密，打印后请删除。
 device-code = 代码 { $code } 只能用一次，有效期至 { $until }。也可不用安装单，直接在设备上执行：
     {"  "}patrolgrid edge claim { $ticket }
 device-waiting = 等待批准（`patrolgrid device approve 序号`）：
 device-none-waiting = 没有等待批准的设备。
+device-by-certificate = 证书
+device-by-password = 密码
 device-open = 代码未用
 device-col-id = 设备
 device-col-type = 类型
@@ -1008,7 +1010,7 @@ status-do-other = 请查看 node.log。
 status-again = { $part }：正从日志重新生成结果，已到位置 { $position }
 status-damaged = 损坏：{ $file } 已于 { $time } 移为 { $kept }（{ $why }）；救回 { $saved } 条；损失：{ $lost }。确认不再需要后请移走，运行 `patrolgrid repair` 可再次尝试救回。
 status-forgotten = 消息代理：自启动以来已有 { $times } 次丢失网关的会话，其中排队的消息已丢失。请让它把会话保存在磁盘上（persistence true），并把客户端标识与账号绑定（deploy/mosquitto）。
-status-restless = 反复重连的设备：{ $devices }。可能有第二个边缘程序使用同一设备编号（复制了存储卡？），或网络中断：请为每个程序设置独立编号。
+status-restless = 反复重连的设备：{ $devices }。可能有第二个边缘代理使用同一设备编号（复制了存储卡？），或网络中断：请为每个程序设置独立编号。
 status-places = 点位文件：修改后的文件无法使用，仍沿用上一次有效的点位。{ $problem }
 status-calendar = 日历：日历文件无法使用，仍沿用上一次有效的内容。{ $problem }
 status-clear = 警告：密码或令牌未加密就经过网络：{ $sections }。请使用 TLS（`patrolgrid doctor` 会说明做法）。
@@ -1578,13 +1580,23 @@ edge-lost = 丢失{ $lost }条：{ $spool }：{ $trouble ->
 edge-plates = { $removed }次过车未带号牌：没有站点公钥（--seal-key）时，号牌不会写入磁盘。请在节点上运行：patrolgrid plates keys > station.seal
 edge-settings-unknown = { $file } 中没有设备 { $device }；应为代理发言所用的设备
 edge-settings-large = 签名后的设置有 { $size } 字节，最多 { $most } 字节
-edge-settings-sent = { $device } 的第{ $version }版设置已送达消息服务器；用 `patrolgrid edge settings { $device }` 查看代理是否已采用。
-edge-settings-last = { $device }：最近下发第{ $version }版设置；代理目前采用{ $has ->
+edge-settings-sent = { $device } 的第{ $version }版设置已送达消息代理；用 `patrolgrid edge settings { $device }` 查看代理是否已采用。
+edge-settings-last = { $device }：{ $version ->
+    [0] 尚未下发设置
+   *[other] 最近下发第{ $version }版设置
+}；代理目前采用{ $has ->
     [0] 自己的设置文件
    *[other] 第{ $has }版设置
 }。
 edge-settings-problem = 代理未采用下发的设置：{ $problem }
-edge-settings-unheard = 消息服务器未转发发往 { $topic } 的消息：不允许账号 { $user } 写此主题；deploy/mosquitto 中的访问控制表允许
+edge-settings-unheard = 消息代理未转发发往 { $topic } 的消息：不允许账号 { $user } 写此主题；deploy/mosquitto 中的访问控制表允许
+edge-checked =
+    设置可用。
+    站点：{ $site }
+    消息代理：{ $broker }
+    设备：{ $devices }
+    数据来源：{ $sources }
+    绑定：{ $bindings } 条
 edge-claimed = { $device }（网格 { $beat }）已取得消息代理 { $broker } 的账号：
 edge-claimed-next = 接着在 { $file } 中写入数据来源和绑定（docs/edge.zh-CN.md），再启动代理：patrolgrid edge run --config { $file }
 edge-claimed-known = { $file } 中已有该设备。请重新启动代理，使新账号生效。

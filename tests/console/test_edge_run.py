@@ -37,6 +37,15 @@ def test_the_settings_are_checked_without_running(path, capsys):
 
 
 @pytest.mark.parametrize(
+    ("language", "said"), [("en", "devices: door-1\nsources: -"), ("zh-CN", "设备：door-1\n数据来源：-")]
+)
+def test_what_the_settings_come_to_is_told_in_the_readers_language(path, capsys, monkeypatch, language, said):
+    monkeypatch.setenv("PATROLGRID_LANG", language)
+    assert main(["edge", "run", "--config", str(path), "--check"]) == 0
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("more", "said"),
     [
         ('password_file = "door.password"', "door.password"),

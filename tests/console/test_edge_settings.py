@@ -88,7 +88,7 @@ def test_what_the_agent_says_counts_too_and_bindings_come_from_the_places(statio
     with closing(StoreSink(tmp_path / "data/s1/store.db", "s1")) as sink:
         sink.write([make.results(1, agents=[AgentReport(beat="b1", device="pi-1", ts=T0, health=said)])])
     shown = station("settings pi-1 --lang en")
-    assert "settings 0 were sent last; the agent goes by settings 6" in shown
+    assert "no settings were sent from here; the agent goes by settings 6" in shown
     assert "It has not taken what was sent: no broker" in shown
     sent = json.loads(station("settings pi-1 --places --json"))
     assert sent == {"device": "pi-1", "version": 8, "settings": {"bindings": [BINDING]}}

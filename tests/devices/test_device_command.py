@@ -90,6 +90,8 @@ def test_a_device_from_the_sheet_to_the_broker(station, tmp_path, capsys):
     row = next(row for row in json.loads(capsys.readouterr().out)["devices"] if row["id"] == "cam-07")
     assert (row["connects"], row["code"]) == ("certificate + password", "")
     assert 800 < row["days"] <= 825
+    assert main(["device", "list", "--config", str(station.folder / "patrolgrid.toml"), "--lang", "zh-CN"]) == 0
+    assert "证书 + 密码" in capsys.readouterr().out
 
 
 def test_more_devices_of_one_agent_connect_as_the_first(station, tmp_path, capsys):
@@ -107,6 +109,19 @@ def test_more_devices_of_one_agent_connect_as_the_first(station, tmp_path, capsy
     device(station, "sheet", "noise-71")
     with pytest.raises(CommandError, match="is of the site 'other'"):
         claimed(path, ticket_in(capsys.readouterr().out))
+
+
+def test_a_file_that_names_another_broker_costs_no_code(station, tmp_path, capsys):
+    path = tmp_path / "edge.toml"
+    path.write_text(
+        '[agent]\nsite = "s"\nfolder = "kept"\n[broker]\nhost = "10.0.0.5"\n[[devices]]\ndevice = "a"\nbeat = "b"\n'
+    )
+    device(station, "add", "noise-73", "--type", "noise", *PLACE, "--sheet")
+    ticket = ticket_in(capsys.readouterr().out)
+    with pytest.raises(CommandError, match=r"\[broker\] names '10\.0\.0\.5'"):
+        claimed(path, ticket)
+    path.unlink()
+    assert claimed(path, ticket) == 0
 
 
 def test_what_was_replaced_gets_in_no_more(station, tmp_path, capsys):

@@ -235,7 +235,9 @@ def _list(options: argparse.Namespace, work: _Work) -> int:
         return 0
     if rows:
         names = ("id", "type", "beat", "connects", "days", "code")
-        shown = [[row[name] if row[name] is not None else "" for name in names] for row in rows]
+        ways = [" + ".join(texts(f"device-by-{one}") for one in row["connects"].split(" + ") if one) for row in rows]
+        told = [{**row, "connects": way} for row, way in zip(rows, ways, strict=True)]
+        shown = [[row[name] if row[name] is not None else "" for name in names] for row in told]
         print_table([texts(f"device-col-{name}") for name in names], shown)
     if strange:
         print(texts("device-waiting"))
