@@ -239,12 +239,15 @@ def read_tally(lock: int | None) -> SpoolTally:
     return SpoolTally()
 
 
-def write_tally(lock: int | None, tally: SpoolTally) -> None:
-    """Write it, twice, in the lock's file: a block of it may get lost. A disk that takes nothing loses only this."""
+def write_tally(lock: int | None, tally: SpoolTally, *, twice: bool) -> None:
+    """Write it in the lock's file. A disk that takes nothing loses only this.
+
+    `twice` for what must outlive a damaged block: every further write wears a card out.
+    """
     line = lines([msgspec.json.encode(tally)])
     if lock is not None and len(line) <= _COPY:
         with contextlib.suppress(OSError):
-            for start in (0, _COPY):
+            for start in (0, _COPY) if twice else (0,):
                 os.pwrite(lock, line, start)
 
 

@@ -16,7 +16,7 @@ from ingest.edge.spool_queue import SPAN, WAITING, Queue, Segment, line_size, sp
 from ingest.files import replace_file
 
 logger = logging.getLogger(__name__)
-_INDEXED: Final = 16
+_INDEXED: Final = 64
 """Files of which the index is kept in memory."""
 
 
@@ -67,10 +67,10 @@ class FurtherFiles:
             because = self.trouble or "the spool is full, or they are too old"
             logger.warning("%s: dropped %d observations (%s): %s", self.path, dropped.total(), kinds, because)
 
-    def note(self) -> None:
+    def note(self, *, twice: bool = True) -> None:
         """Write the tally."""
         self.tally.ran_s = round(self.ran_s())
-        write_tally(self._lock, self.tally)
+        write_tally(self._lock, self.tally, twice=twice)
 
     # -- for any thread, without `changed` -----------------------------------------------------------------------------
 

@@ -230,18 +230,18 @@ class SpoolWriter(FurtherFiles):
         tally, kept = self.tally, turn.kept
         if kept is not None:
             tally.rows[0] = min(tally.rows.get(0, 0), len(kept) + turn.dropped.total())
-            self.note()
+            self.note(twice=bool(turn.dropped))
             self.file.rewrite(turn.content, in_place=not turn.safely)
             with self.changed:
                 tally.rows[0] = len(kept)
                 self.dropped -= turn.dropped
                 for why, count in turn.dropped.items():
                     tally.lose(why, count)
-                self.note()
+                self.note(twice=bool(turn.dropped))
         elif turn.content:
             self.file.append(turn.content)
             tally.rows[0] = tally.rows.get(0, 0) + added
-            self.note()
+            self.note(twice=self.closing)
 
     def _must_sync(self, now: float, end: int) -> bool:
         """Tell whether it is time to sync, and note when it will be."""
