@@ -45,6 +45,8 @@ _ROLE: Final = re.compile(r"owner|driver|pilot|person")
 _PEOPLE: Final = frozenset({"IDType", "IDNumber", "PersonID", "GenderCode"})
 """Keys of a person."""
 _CODE: Final = re.compile(r"(?:[0-9]{1,2}|true|yes|no)\Z", re.IGNORECASE)
+_RIDER: Final = "rider"
+"""Who sits in a vehicle that is listed: nobody who came on foot."""
 _SOMEBODY: Final = "somebody's face, name, number or address, or a car of a register"
 _NOBODY: Final = frozenset({"", "0", "-", "--", "/", "null", "none", "unknown", "n/a", "nan", "无", "未知", "false"})
 _ENDINGS: Final = re.compile(r"(?:list|object|s){1,8}\Z")
@@ -84,7 +86,7 @@ def objects(said: Json, kind: str) -> Iterator[Seen]:
         if isinstance(it, list):
             waiting.extend((kind, one, top) for one in reversed(it))
         if not isinstance(it, dict):
-            if kind and nodes > 1 and not isinstance(it, list) and not is_empty(it):
+            if kind not in {"", _RIDER} and nodes > 1 and not isinstance(it, list) and not is_empty(it):
                 yield Seen(kind, {}, "")
             continue
         inner: list[tuple[str, Json, bool]] = []
@@ -94,14 +96,16 @@ def objects(said: Json, kind: str) -> Iterator[Seen]:
                 raise UnreadableError(Reason.PERSONAL, _SOMEBODY)
             named = bare in KINDS and bare != key.strip().lower()  # a list or an object, whatever stands there
             if named or isinstance(value, dict | list):
-                inner.append((KINDS.get(bare, ""), value, False))
+                what = KINDS.get(bare, "")
+                rides = kind == _RIDER or (what == "person" and kind in {"motor", "nonmotor"} and "PlateNo" in it)
+                inner.append((_RIDER if rides else what, value, False))
         waiting.extend(reversed(inner))
         if not kind and top:
             keys = {key.strip().lower() for key in it}
             kind = next((kind for key, kind in _IDS.items() if key in keys), "")
         if kind == "face":
             raise UnreadableError(Reason.PERSONAL, _SOMEBODY)
-        if kind and not any(found == kind for found, _, _ in inner):
+        if kind not in {"", _RIDER} and not any(found == kind for found, _, _ in inner):
             name = _name(kind, it)
             if name or not top or any(key in it for key in (*TIMES, "PlateNo")):
                 yield Seen(kind, it, name)
@@ -112,7 +116,7 @@ def _is_about_somebody(kind: str, it: Mapping[str, Json], key: str, bare: str) -
     value, name = it[key], key.strip().lower()[:80]
     if bare in PERSONAL:
         return not is_empty(value)
-    if name in _NAMES and (kind == "person" or not _PEOPLE.isdisjoint(it)):
+    if name in _NAMES and (kind in {"person", _RIDER} or not _PEOPLE.isdisjoint(it)):
         return not is_empty(value)
     return _identifies(name, value)
 

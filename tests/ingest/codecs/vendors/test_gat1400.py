@@ -255,6 +255,16 @@ def test_one_person_beside_the_vehicles_and_all_of_it_is_refused(path, beside):
     assert "测试甲" not in str(meaning)
 
 
+def test_who_sits_in_a_vehicle_has_not_come_on_foot_and_may_have_no_name():
+    people = Binding("gat1400", "door-1", SYSTEM, f"{CAMERA}/person", of="person", direction="in")
+    gate = Binding("gat1400", "gate-1", SYSTEM, CAMERA)
+    for rider, wanted in (({"PersonID": "1"}, ["gate-1"]), ({"Name": "测试甲"}, [])):
+        it = {**MOTOR, "DeviceID": CAMERA, "PersonList": {"PersonObject": [{"DeviceID": CAMERA, **rider}]}}
+        meaning = post(registered(gate, people), "MotorVehicles", {"MotorVehicleObjectList": [it]})
+        assert [device for device, _ in meaning.observations] == wanted
+        assert [one.reason for one in meaning.refusals] == ["personal"] * (not wanted)
+
+
 @pytest.mark.parametrize(
     "beside",
     [{"RecordNo": "202611200805120001"}, {"FlowID": "110101190001010008"}, {"DriverPhone": 1}, {"OwnerName": "无"}],
