@@ -188,9 +188,9 @@ def desk_of(config: BoardConfig, people: People, file: PlacesFile) -> ClaimDesk 
     credentials = Credentials(station, keys / "tls", config.login())
 
     def places() -> Places:
-        """Return the places as they are now: a device may have been added a second ago."""
+        """Return the places as they are now: a device may have been added a second ago, before the node has seen it."""
         try:
-            return load_places(file.path)
+            return load_places(Path(config.places_path))
         except (PlacesError, OSError):
             return file.places
 
