@@ -131,7 +131,8 @@ def _show(options: argparse.Namespace, texts: Sentences, said: dict[str, Any], s
         shown = None if sent is None else msgspec.to_builtins(sent)
         print_json({"device": options.device, "sent": shown, "has": has, "refused": refused, "problem": problem})
         return 0
-    print(texts("edge-settings-last", device=options.device, version=sent.version if sent else 0, has=has))
+    name = "edge-settings-last" if said else "edge-settings-silent"
+    print(texts(name, device=options.device, version=sent.version if sent else 0, has=has))
     if problem:
         print(texts("edge-settings-problem", problem=texts.told(problem)))
     return 0

@@ -17,6 +17,7 @@ from console.doctor.reached import Place, Reached, place_of, reached
 from console.doctor.verdicts import Finding, fail, ok, or_ok, warn
 from deploy.processes import listening
 from deploy.settings import Settings
+from deploy.station.station_files import station_of
 from ingest.login import BrokerAddress
 from ingest.mqtt import Inbound, Outbound, Session, publish_all
 from ingest.setup.extras import MissingExtraError, load
@@ -197,8 +198,14 @@ def certificates(settings: Settings) -> list[Finding]:
     except (OSError, ValueError):  # told by the checks of secrets and of delivery
         pass
     shown = {name: answer.days_left for name, answer in _all_reached(places, tls=True).items()}
-    for name, path in (("broker.tls_cert", settings.broker.tls_cert), ("kafka.tls_cert", settings.kafka.tls_cert)):
-        if path is not None:
+    station = station_of(settings)
+    files = {
+        "broker.tls_cert": settings.broker.tls_cert, "kafka.tls_cert": settings.kafka.tls_cert,
+        "board.tls_cert": settings.board.tls_cert,
+        "mosquitto/server.crt": station and station.broker / "server.crt",
+    }  # fmt: skip
+    for name, path in files.items():
+        if path is not None and path.exists():
             try:
                 shown[name] = load("console.people.pki").read_certificate(path).days_left()
             except (MissingExtraError, ValueError, OSError):  # told by the check of secrets

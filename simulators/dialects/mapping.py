@@ -25,8 +25,10 @@ def bindings_of(site: Neighbourhood, speakers: Sequence[Speaker]) -> dict[str, l
 def write_mapping(path: Path, site: Neighbourhood, speakers: Sequence[Speaker], places: Path | None) -> None:
     """Write the ``[[bindings]]`` of an agent's file, or, where the name ends with ``json``, the places with theirs.
 
-    Raises OSError, and ValueError where places are wanted of a site that has no file.
+    Raises OSError, and ValueError where the file is there already: it may be a station's own.
     """
+    if path.exists():
+        raise ValueError(f"{path}: is there already; expected the name of a new file")
     found = bindings_of(site, speakers)
     if not path.name.endswith("json"):
         text = "\n".join(_table(one) for some in found.values() for one in some)

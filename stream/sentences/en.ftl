@@ -1740,6 +1740,10 @@ edge-settings-last = { $device }: { $version ->
     [0] its own file
    *[other] settings { $has }
 }.
+edge-settings-silent = { $device }: { $version ->
+    [0] no settings were sent from here
+   *[other] settings { $version } were sent last
+}; no agent that speaks through it has told of itself yet.
 edge-settings-problem = It has not taken what was sent: { $problem }
 edge-settings-unheard = the broker did not pass on what was published on { $topic }: it does not let the account { $user } write there; deploy/mosquitto has the access list that does
 edge-checked =

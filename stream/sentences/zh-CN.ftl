@@ -1588,6 +1588,10 @@ edge-settings-last = { $device }：{ $version ->
     [0] 自己的设置文件
    *[other] 第{ $has }版设置
 }。
+edge-settings-silent = { $device }：{ $version ->
+    [0] 尚未下发设置
+   *[other] 最近下发第{ $version }版设置
+}；尚无经它发言的代理报告过自己的状况。
 edge-settings-problem = 代理未采用下发的设置：{ $problem }
 edge-settings-unheard = 消息代理未转发发往 { $topic } 的消息：不允许账号 { $user } 写此主题；deploy/mosquitto 中的访问控制表允许
 edge-checked =

@@ -147,6 +147,8 @@ def test_a_certificate_that_ends_soon_is_named(tmp_path):
         assert found.code == code
         assert code == "ok" or found.values["names"] in {"broker (8)", "broker (9)"}
     assert servers.certificates(with_values(Settings(), data={"dir": tmp_path}))[0].code == "none"
+    own = with_values(Settings(), data={"dir": tmp_path}, board={"tls_cert": pki.board, "tls_key": pki.board_key})
+    assert servers.certificates(own)[0].code == "ok", "what the board itself shows counts too"
 
 
 def handshake(listener, context):

@@ -79,7 +79,9 @@ def test_each_word_of_the_station_is_a_higher_version_that_its_agent_alone_takes
         assert (found.version, found.settings, found.device) == (before + 1, settings, "pi-1")
     with pytest.raises(SettingsRefusedError, match="sent again"):
         read_settings(heard[0], TOPIC, key, above=2)
-    assert "settings 2 were sent last; the agent goes by its own file" in station("settings pi-1 --lang en")
+    assert "settings 2 were sent last; no agent that speaks through it has told of itself yet" in station(
+        "settings pi-1 --lang en"
+    )
     listener.close()
 
 

@@ -180,6 +180,9 @@ def test_a_neighbourhood_speaks_and_its_books_are_what_comes_back(name):
 def test_what_is_to_be_mapped_is_written_for_an_agent_and_as_places(tmp_path):
     names = ["--dialect", "hikvision", "--dialect", "zigbee2mqtt", "--bindings"]
     assert main([*names, str(tmp_path / "edge.toml")]) == main([*names, str(tmp_path / "places.geojson")]) == 0
+    before = (tmp_path / "places.geojson").read_bytes()
+    assert main([*names[2:], str(tmp_path / "places.geojson")]) == 2, "it may be a station's own"
+    assert (tmp_path / "places.geojson").read_bytes() == before
     speakers = [SPEAKERS[name](ZONE) for name in ("hikvision", "zigbee2mqtt")]
     wanted = bindings_of(SITE, speakers)
     tables = tomllib.loads((tmp_path / "edge.toml").read_text("utf-8"))["bindings"]

@@ -94,6 +94,8 @@ def run(options: argparse.Namespace) -> int:
         )
     else:
         _tell(pki, authority, board, texts, made=made)
+        if settings.board.tls_cert is None or settings.board.tls_cert.resolve() != pki.board.resolve():
+            _tell_settings(pki, texts)
     return 0
 
 
@@ -122,6 +124,9 @@ def _tell(pki: Pki, authority: Certificate, board: Certificate, texts: Sentences
     print("  " + authority.fingerprint)
     shown = ", ".join((*board.names, *board.addresses))
     print(texts("pki-board", file=pki.board, ends=f"{board.ends:%Y-%m-%d}", names=shown))
+
+
+def _tell_settings(pki: Pki, texts: Sentences) -> None:
     print(texts("pki-settings"))
     print(
         f'  [board]\n  host = "0.0.0.0"\n  tls_cert = "{pki.board.resolve()}"\n  tls_key = "{pki.board_key.resolve()}"'
