@@ -153,6 +153,7 @@ class EdgeAgent:
         self._storage = _SpoolStorage(self.spool, settings.device, topics.observations(*where), self.session.wake)
         self._outbox = self.session.outbox = Outbox(self._storage, window=_IN_FLIGHT)
         self._storage.is_settled = lambda: self._outbox.is_settled
+        self._storage.reader.is_up = lambda: self.session.up
         self._observed = 0
         self.session.start()
 

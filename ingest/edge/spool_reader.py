@@ -62,6 +62,8 @@ class Reader:
 
     def __init__(self, queue: Queue, device: str, hold_s: float, wake: Callable[[], None]) -> None:
         self.device, self.wake = device, wake
+        self.is_up: Callable[[], bool] = lambda: True
+        """Whether there is a connection: without one nothing that is held is let go."""
         self._queue, self._hold_s = queue, hold_s
         self._mark = 0
         """Place from which on everything is live."""
@@ -153,8 +155,8 @@ class Reader:
 
     def rewind(self, in_flight: Iterable[Sequence[int]]) -> int:
         """Let all that is held or on its way wait again; return how many were held."""
-        now = time.monotonic()
-        self.forget(now - self._hold_s)
+        if self.is_up():
+            self.forget(time.monotonic() - self._hold_s)
         count = 0
         for places in (*(places for _, places in self._held), *in_flight):
             for segment, position in self._rows(places):

@@ -36,6 +36,8 @@ class FurtherFiles:
         self.changed, self._looking = threading.Condition(), threading.Lock()
         self.queue, self._indexed = Queue(), deque[Segment]()
         self.tally = read_tally(lock)
+        self.noted = self.tally.rows.get(0, 0)
+        """Rows of the file that is appended to, as the tally was written last."""
         self.trouble = ""
         """Why the disk takes nothing; empty while it does."""
         self._lock, self._began, self._ran_s = lock, time.monotonic(), self.tally.ran_s
@@ -70,6 +72,7 @@ class FurtherFiles:
     def note(self, *, twice: bool = True) -> None:
         """Write the tally."""
         self.tally.ran_s = round(self.ran_s())
+        self.noted = self.tally.rows.get(0, 0)
         write_tally(self._lock, self.tally, twice=twice)
 
     # -- for any thread, without `changed` -----------------------------------------------------------------------------

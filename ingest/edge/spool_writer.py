@@ -208,7 +208,8 @@ class SpoolWriter(FurtherFiles):
         last, failing, kept, safely = self.queue.last, bool(self.trouble), None, False
         if tidy := self.closing or now >= self.tidy_due:
             for reader in self.readers.values():
-                reader.forget(now if self.closing else now - self.hold_s)
+                if self.closing or reader.is_up():
+                    reader.forget(now if self.closing else now - self.hold_s)
         for _, changes in self.pending:
             remember(self.memory, changes)
         rows = len(last.state)
@@ -227,21 +228,24 @@ class SpoolWriter(FurtherFiles):
 
     def _write(self, turn: "_Turn", added: int) -> None:
         """Write the file that is appended to; the tally before and behind it (see `SpoolTally`)."""
-        tally, kept = self.tally, turn.kept
+        tally, kept, lost = self.tally, turn.kept, turn.dropped.total()
         if kept is not None:
-            tally.rows[0] = min(tally.rows.get(0, 0), len(kept) + turn.dropped.total())
-            self.note(twice=bool(turn.dropped))
+            tally.rows[0] = min(tally.rows.get(0, 0), len(kept) + lost)
+            if lost or self.noted > tally.rows[0]:
+                self.note(twice=lost > 0)
             self.file.rewrite(turn.content, in_place=not turn.safely)
             with self.changed:
                 tally.rows[0] = len(kept)
                 self.dropped -= turn.dropped
                 for why, count in turn.dropped.items():
                     tally.lose(why, count)
-                self.note(twice=bool(turn.dropped))
+                if lost:
+                    self.note()
         elif turn.content:
             self.file.append(turn.content)
             tally.rows[0] = tally.rows.get(0, 0) + added
-            self.note(twice=self.closing)
+            if self.queue.waiting > added or self.closing:  # while all before it has arrived, a card is spared this
+                self.note(twice=self.closing)
 
     def _must_sync(self, now: float, end: int) -> bool:
         """Tell whether it is time to sync, and note when it will be."""

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing
 from typing import Any
 
@@ -172,6 +173,23 @@ def test_a_device_that_is_added_later_gets_what_was_put_for_it(tmp_path):
         put(spool, "later", count(2))
         put(spool, "other", count(2))
         assert woken == [1]
+
+
+def test_what_the_broker_may_have_forgotten_is_held_however_long_it_is_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(spool_writer, "_TIDY_S", 0.0)
+    with closing(Spool(tmp_path / "s", hold_s=60.0)) as spool:
+        view, is_up = spool.reader("a"), False
+        view.is_up = lambda: is_up
+        put(spool, "a", count(1), count(2))
+        drained(spool, view)
+        later = time.monotonic() + 100
+        monkeypatch.setattr("ingest.edge.spool.time.monotonic", lambda: later)
+        put(spool, "a", count(3))
+        assert spool.rewind(view) == 2
+        drained(spool, view)
+        is_up = True
+        later += 100
+        assert spool.rewind(view) == 0
 
 
 def test_a_connection_that_is_made_anew_takes_up_what_the_one_before_had(tmp_path):
