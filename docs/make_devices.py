@@ -114,7 +114,7 @@ _HEADS: Final = {
 }
 _DIALECT_HEADS: Final = {
     "en": "| dialect | topics, or paths of HTTP, as it leaves the factory | what to write in a binding |",
-    "zh-CN": "| 协议 | 出厂时的主题或 HTTP 路径 | 对应关系中的填写内容 |",
+    "zh-CN": "| 协议 | 出厂时的主题或 HTTP 路径 | 绑定中的填写内容 |",
 }
 _SAID: Final = {
     "en": {"whole": "whole number", "number": "number", "text": "text", "truth": "`true`, `false`", "time": "time",

@@ -326,7 +326,7 @@ def _check_sources(found: EdgeFile, where: str, ids: list[str]) -> None:
                 )
         if isinstance(one, HttpPart):
             if one.mistake():
-                raise SettingsError(f"{where}: {name}.{one.mistake()}")
+                raise SettingsError(f"{where}: {name}: {one.mistake()}")
             for device in (device for account in one.accounts for device in account.devices):
                 _refuse(where, f"{name}.accounts.devices", device, f"one of {', '.join(ids)}", unless=device in ids)
         if isinstance(one, MqttPart):

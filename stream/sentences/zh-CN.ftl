@@ -906,7 +906,7 @@ codec-status = { $device } 状态：{ $state ->
    *[other] 离线
 }
 codec-refused = 拒收，{ $reason }：{ $detail }
-codec-stranger = 未对应设备；对应关系须写：{ $words }（可能是：{ $guess }）
+codec-stranger = 未绑定设备；绑定须写：{ $words }（可能是：{ $guess }）
 codec-told-retained = 略去 { $times } 次：由消息代理保留，可能早已计过
 codec-told-repeat = 略去 { $times } 次：此前已报
 codec-told-resent = 略去 { $times } 次：累计值不比上次新
@@ -917,8 +917,8 @@ codec-told-jump = 略去 { $times } 次：累计值增长过快，不可能；�
 codec-told-gap = 注意 { $times } 次：此前有消息缺失
 codec-told-no_news = 略去 { $times } 次：结束、保活等，不是新情况
 codec-reply = 应答：HTTP { $status }
-codec-nothing = 没有内容：其中没有已对应的，或是累计值的第一次上报
-codec-unbound = 没有内容：没有对应关系，请用 --bind 或 --bindings 给出
+codec-nothing = 没有内容：其中没有已绑定的，或是累计值的第一次上报
+codec-unbound = 没有内容：没有绑定，请用 --bind 或 --bindings 给出
 topics-made = 已创建 { $topic }
 topics-same = { $kafka } 上的 { $count } 个主题均符合要求。
 topics-col-topic = 主题

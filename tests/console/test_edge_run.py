@@ -62,6 +62,14 @@ def test_what_the_start_would_miss_is_told_by_the_check(path, capsys, more, said
     assert said in capsys.readouterr().err
 
 
+def test_an_open_port_is_refused_in_the_readers_language(path, capsys, monkeypatch):
+    monkeypatch.setenv("PATROLGRID_LANG", "zh-CN")
+    account = '[{name = "c", password_file = "c.h", codecs = ["dahua"]}]'
+    path.write_text(f'{SMALL}[[sources]]\nkind = "http"\nhost = "0.0.0.0"\naccounts = {account}\n', encoding="utf-8")
+    assert main(["edge", "run", "--config", str(path), "--check"]) == 2
+    assert "没有 TLS" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_a_wrong_key_ends_it_with_two_and_is_named(path, capsys, monkeypatch, language):
     monkeypatch.setenv("PATROLGRID_LANG", language)
