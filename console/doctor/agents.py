@@ -8,7 +8,6 @@ from deploy.settings import Settings
 from ingest.setup.extras import MissingExtraError, load
 from stream.sentences.catalogue import Sentences
 
-_AWAY_MS: Final = 300_000
 _STRANGE_MS: Final = 86_400_000
 """What has said nothing for so long is perhaps gone."""
 _SHOWN: Final = 5
@@ -23,8 +22,8 @@ def agents(texts: Sentences, settings: Settings) -> list[Finding]:
             now_ms = int(reader.progress()["now_ms"])
     except (MissingExtraError, RuntimeError):  # told by the checks of packages and of files
         return [ok("none")]
-    ill = [f"{one['device']} ({_words(texts, one)})" for one in said if one["troubles"]]
-    away = [str(one["device"]) for one in said if now_ms - one["at_ms"] > _AWAY_MS]
+    away = [str(one["device"]) for one in said if any(trouble["what"] == "away" for trouble in one["troubles"])]
+    ill = [f"{one['device']} ({_words(texts, one)})" for one in said if one["troubles"] and one["device"] not in away]
     strange = [str(one.shown) for one in strangers if now_ms - one.last_ms < _STRANGE_MS]
     found = [
         warn(code, f"{code}-do", count=len(names), names=", ".join(names[:_SHOWN]) + (", …" if names[_SHOWN:] else ""))

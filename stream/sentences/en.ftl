@@ -1190,7 +1190,7 @@ doctor-agents-none = none has spoken
 doctor-agents-ok = { $count } are well
 doctor-agents-trouble = not well: { $names }
 doctor-agents-trouble-do = the alert of each says what is wrong; docs/edge.md says what to do
-doctor-agents-away = not heard for more than five minutes: { $names }
+doctor-agents-away = not heard for more than two minutes: { $names }
 doctor-agents-away-do = look at the agent's power and network; what it takes meanwhile it keeps and sends later
 doctor-agents-strangers = { $count ->
     [1] one thing speaks that is bound to no device: { $names }
@@ -2183,6 +2183,7 @@ board-trouble-missing = data missing
 board-trouble-late = data late
 board-trouble-duplicate = repeats itself
 board-trouble-quality = poor data
+board-trouble-agent_away = agent not heard
 board-trouble-agent_drops = agent gave up data
 board-trouble-agent_power = agent's power supply too weak
 board-trouble-agent_disk = agent's disk nearly full

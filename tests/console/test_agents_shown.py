@@ -83,3 +83,14 @@ def test_the_board_lists_an_agent_that_is_not_well_among_the_devices_in_trouble(
         device = take(reader).devices["cam-1"]
     assert device["trouble"][-1] == "agent_power"
     assert device["health"]["quality"] == 0.8
+
+
+@pytest.mark.parametrize(("after_ms", "trouble"), [(150_000, []), (151_000, ["agent_away"])])
+def test_an_agent_that_was_well_and_is_silent_is_not_called_well(tmp_path, capsys, after_ms, trouble):
+    settings = site(tmp_path, after_ms=after_ms)
+    with closing(StoreReader(settings.site_dir / "store.db")) as reader:
+        assert [one for one in take(reader).devices["cam-1"]["trouble"] if one.startswith("agent_")] == trouble
+        document = gather(FoundSite(settings.site.id, settings.site_dir), reader)
+    _print(document, Sentences("en"), ZoneInfo(settings.site.timezone))
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "cam-1" in line and "1.2" in line]
+    assert ("agent not heard" in line) == bool(trouble)

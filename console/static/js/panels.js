@@ -7,7 +7,7 @@ import { named, number, percent, pick, span, t, when, word } from "./i18n.js";
 import { bus, emit, heard, kindTitle, openAlerts, select, siteNow, state, troubleOf } from "./state.js";
 
 const OF_DEVICES = new Set(["camera_fault", "dead", "silent", "never_heard", "device_fault", "clock_wrong", "level_stuck", "level_drift", "level_step", "feed_lost"]);
-const WORST_FIRST = ["offline", "silent", "unheard", "stuck", "skew", "missing", "late", "duplicate", "quality", "agent_drops", "agent_power", "agent_disk", "agent_source", "agent_time", "agent_heat", "agent_settings", "agent_certificate"];
+const WORST_FIRST = ["offline", "silent", "unheard", "stuck", "skew", "missing", "late", "duplicate", "quality", "agent_away", "agent_drops", "agent_power", "agent_disk", "agent_source", "agent_time", "agent_heat", "agent_settings", "agent_certificate"];
 
 function qualityRows() {
   const ids = new Set([...state.devices.keys(), ...Object.keys(state.overview?.devices ?? {})]);

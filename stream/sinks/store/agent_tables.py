@@ -15,6 +15,8 @@ _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 _MOST_STRANGERS: Final = 2_000
 _KEPT_MS: Final = 7 * 86_400_000
 """So long after it was heard last a stranger waits."""
+_AWAY_MS: Final = 150_000
+"""An agent speaks once a minute: one that has said nothing for so long is away, however well it was."""
 
 
 def write_agents(connection: sqlite3.Connection, results: Sequence[Results]) -> None:
@@ -55,12 +57,13 @@ def read_agents(query: Query) -> list[Row]:
     """Return every edge agent as it last said (`ingest.health.AgentHealth`), by device.
 
     Beside that: ``device``, ``beat``, ``at_ms`` (when it said so), ``ahead_s`` (its clock less the station's) and
-    ``troubles``: what, amount and side of each, the worst first.
+    ``troubles``: what, amount and side of each, the worst first; ``away`` and seconds where it is silent by now.
     """
-    found = []
+    found, now_ms = [], max((row[0] for row in query("SELECT now_ms FROM progress", ())), default=0)
     for device, beat, at_ms, body in query("SELECT device, beat, at_ms, body FROM agents ORDER BY device", ()):
         health = msgspec.json.decode(body, type=AgentHealth)
         said = AgentReport(beat=beat, device=device, ts=at_ms, health=health)
+        away = [{"what": "away", "amount": (now_ms - at_ms) // 1000, "side": ""}] if now_ms - at_ms > _AWAY_MS else []
         found.append(
             {
                 **msgspec.structs.asdict(health),
@@ -68,7 +71,7 @@ def read_agents(query: Query) -> list[Row]:
                 "beat": beat,
                 "at_ms": at_ms,
                 "ahead_s": said.ahead_s,
-                "troubles": [one._asdict() for one in said.troubles()],
+                "troubles": [*away, *(one._asdict() for one in said.troubles())],
             }
         )
     return found
