@@ -47,10 +47,13 @@ def take(reader: StoreReader) -> Overview:
         entry = devices.setdefault(str(row["device"]), {"series": [], "health": None, "trouble": []})
         entry["health"] = {key: row.get(key) for key in _HEALTH_KEYS}
         entry["trouble"] = trouble(row)
-    for row in reader.agents():
+    agents = reader.agents()
+    for row in agents:
         entry = devices.setdefault(str(row["device"]), {"series": [], "health": None, "trouble": []})
         entry["trouble"] += agent_trouble(row)
     status = reader.meta("status", None)
+    if status and agents:
+        status = {**status, "agents_ms": max(row["at_ms"] for row in agents)}
     return Overview(
         version=version,
         status=status,

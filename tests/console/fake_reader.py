@@ -39,6 +39,9 @@ class FakeReader(StoreReader):
     def touch(self) -> None:
         self.number += 1
 
+    def agents(self) -> list[Row]:
+        return []
+
     def site_ms(self) -> int:
         return round(self.now + (time.time() - self.started) * 1000 * self.speed)
 

@@ -57,6 +57,15 @@ def test_no_observations_for_long_is_quiet_since_the_last():
     assert (told.state, told.since_ms) == ("quiet", SITE_NOW + 60_000)
 
 
+def test_an_agents_word_shows_that_the_network_carries_and_its_silence_that_it_may_not():
+    judge = FreshnessJudge(120)
+    for minute in range(4):  # its door stays shut, and it says once a minute how it is
+        at = 60_000 * minute
+        assert judge.judge({**status(WALL + at), "agents_ms": SITE_NOW + at}, WALL + at).state == "live"
+    told = judge.judge({**status(WALL + 310_000), "agents_ms": SITE_NOW + 180_000}, WALL + 310_000)
+    assert (told.state, told.since_ms) == ("quiet", SITE_NOW + 180_000)
+
+
 def test_a_board_that_starts_late_believes_the_watermark():
     judge = FreshnessJudge(120)
     judge.judge(status(), WALL)
