@@ -37,6 +37,9 @@ _JOIN_S: Final = 1.0
 _KEEPALIVE_CHECK_S: Final = 1.0
 _LAST_WRITES_S: Final = 1.0
 _ONLINE, _OFFLINE = b'{"state":"online"}', b'{"state":"offline"}'
+_SHUT_OUT: Final = (
+    "is its certificate of this station, not revoked and not over, and the port the one for certificates?"
+)
 _FORGOTTEN: Final = """the broker has forgotten the session, and what waited in it: it keeps nothing on disk \
 (persistence), or a client connected under this id and wanted no session"""
 _IN_CLEAR: Final = "the password goes over the network in clear: set tls = true (broker.tls, or --tls)"
@@ -393,8 +396,12 @@ class Session:
     ) -> None:
         if client is not self._client:
             return
-        if reason.is_failure and self._accepted_at is not None:  # else `trouble` says already why it was refused
+        if reason.is_failure and self._accepted_at is not None:
             self._fail(f"the connection was lost: {reason}")
             if self.conflicts.ended(reason.value):
                 self._warn(self.conflicts.text)
+        elif (
+            reason.is_failure and not self.refused and self._tls is not None
+        ):  # as TLS 1.3 does with a certificate that was revoked or is unknown
+            self._fail(f"the broker ended the connection before it let this client in ({reason}): {_SHUT_OUT}")
         self._lost()

@@ -121,6 +121,15 @@ def test_with_one_that_was_revoked_and_the_connection_that_was_there(station):
     station.process.send_signal(1)  # and once more: a list that was read twice is one
     assert not station.certified("door-01").connect()
     assert gone.why == "stolen"
+    found, ca = station.credentials.certificates, station.credentials.station.broker / "ca.crt"
+    address = BrokerAddress(
+        host=HOST, port=station.ports["certificates"], tls=True, tls_ca=ca, tls_cert=found.certificate("door-01"),
+        tls_key=found.key("door-01"),
+    )  # fmt: skip
+    session = Session(address, "door-01", backoff_s=(0.05, 0.2))
+    session.start()  # TLS 1.3 lets a client think that it is in, and then ends the connection
+    wait_for(lambda: "certificate" in session.trouble, "it is told why")
+    session.close()
     assert main(["pki", "list", "--config", str(station.folder / "patrolgrid.toml")]) == 0
 
 
