@@ -379,10 +379,12 @@ def _explained(text: str, top: str) -> str:
     unknown = _UNKNOWN.match(text)
     if unknown:
         table = _joined(top, unknown[2] or "")
-        near = difflib.get_close_matches(unknown[1], _all_keys(), n=1)
+        near = difflib.get_close_matches(unknown[1], _all_keys(), n=1, cutoff=0.7)
         hint = f"did you mean {near[0]}?" if near else "docs/edge.md has all keys"
         return f"there is no key {_joined(table, unknown[1])}; {hint}"
     found = _AT.match(text)
+    if found and found[1].startswith("Invalid value") and (found[2] or "").endswith("kind"):
+        return f"{_joined(top, found[2])}: {found[1]}, expected dir, gpio, http, mqtt, serial or stdin"
     return f"{_joined(top, found[2])}: {found[1]}" if found else text if not top else f"{top}: {text}"
 
 

@@ -82,7 +82,8 @@ def run(options: argparse.Namespace) -> int:
             print(texts("codec-message", number=number, topic=safe(message.topic), size=size))
             _show(texts, meaning, codec, zone)
     last = meanings[-1][1]
-    return 0 if last.observations or last.statuses or (last.told and not last.refusals) else 1
+    heard = last.told and not last.refusals and codec.bindings.all
+    return 0 if last.observations or last.statuses or heard else 1
 
 
 def _list(texts: Sentences, *, as_json: bool) -> int:

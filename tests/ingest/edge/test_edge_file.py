@@ -88,7 +88,7 @@ def test_paths_are_relative_to_the_file_and_accounts_are_each_device_s_own(tmp_p
         (('site = "s1"', 'site = "s1"\ndevice = "cam-9"'), "agent.device is 'cam-9', expected one of"),
         (('device = "cam-1"', 'device = "door-1"'), "devices is 'door-1', expected each device once"),
         (('device = "cam-1"', 'device = "cam 1"'), "devices[1].device: Expected `str` matching"),
-        (('kind = "mqtt"', 'kind = "mqqt"'), "sources[0].kind: Invalid value 'mqqt'"),
+        (('kind = "mqtt"', 'kind = "mqqt"'), "sources[0].kind: Invalid value 'mqqt', expected dir, gpio,"),
         (('codecs = ["zigbee2mqtt"]', 'codecs = ["zigbee"]'), "sources[0].codec is 'zigbee', expected one of"),
         (('kind = "mqtt"', 'kind = "mqtt"\nhots = "x"'), "no key sources[0].hots; did you mean host?"),
         (('match = "zigbee2mqtt/door"', 'match = ""'), "binding 1 (zigbee2mqtt, ''): match is empty"),
