@@ -1,5 +1,8 @@
 """Servers that tests of several rooms share, and groups of tests that count."""
 
+import os
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -13,6 +16,15 @@ settings.register_profile(
     "patrolgrid", deadline=None, max_examples=examples(100), suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("patrolgrid")
+
+
+@pytest.fixture(autouse=True)
+def _rights_of_new_files() -> Iterator[None]:
+    """A command that runs in the test's own process may take rights from all that it writes: not from the next test."""
+    mask = os.umask(0)
+    os.umask(mask)
+    yield
+    os.umask(mask)
 
 
 @pytest.hookimpl(trylast=True)

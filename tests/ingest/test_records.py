@@ -21,7 +21,7 @@ def test_a_record_comes_back_with_where_it_was_read(record, shard, position):
 
 
 def test_an_unknown_kind_asks_for_an_upgrade():
-    with pytest.raises(NewerFrameError, match="kind 200, known are 1 to 14: upgrade"):
+    with pytest.raises(NewerFrameError, match="kind 200, known are 1 to 15: upgrade"):
         decode_record(encode_record(Record(200, 1, b"x")))  # type: ignore[arg-type]
 
 
