@@ -9,6 +9,10 @@ from typing import Final
 
 _TAKEN_OVER: Final = 0x8E
 _IN_A_ROW: Final = 3
+SHUT_OUT: Final = "is its certificate of this station, not revoked and not over, and the port the one for certificates?"
+FORGOTTEN: Final = """the broker has forgotten the session, and what waited in it: it keeps nothing on disk \
+(persistence), or a client connected under this id and wanted no session"""
+IN_CLEAR: Final = "the password goes over the network in clear: set tls = true (broker.tls, or --tls)"
 
 
 class Conflicts:

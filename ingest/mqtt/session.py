@@ -4,8 +4,7 @@ Connects with TLS and a login, in MQTT 3.1.1 or 5, keeps a last will, subscribes
 connects again whenever the connection breaks. A new client of the library is made for each attempt, so that what is
 sent after a reconnect, and in which order, is decided by the outbox and not by the library's own queue.
 
-A session runs in a thread of its own (`start`), or its owner drives it: with `wait`, or, where one thread has many, by
-waiting on `socket` and calling `turn`.
+A session runs in a thread of its own (`start`), or its owner drives it: with `wait`, or by `socket` and `turn`.
 """
 
 import contextlib
@@ -16,7 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from paho.mqtt.client import Client, ConnectFlags, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
@@ -24,7 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.login import BrokerAddress
 from ingest.mqtt.client import BufferedClient, Inbound, poll
-from ingest.mqtt.conflicts import Conflicts
+from ingest.mqtt.conflicts import FORGOTTEN, IN_CLEAR, SHUT_OUT, Conflicts
 from ingest.mqtt.last_words import LastWords
 from ingest.mqtt.outbox import MemoryStorage, Outbox
 from ingest.setup.backoff import Backoff, spread
@@ -37,12 +36,6 @@ _JOIN_S: Final = 1.0
 _KEEPALIVE_CHECK_S: Final = 1.0
 _LAST_WRITES_S: Final = 1.0
 _ONLINE, _OFFLINE = b'{"state":"online"}', b'{"state":"offline"}'
-_SHUT_OUT: Final = (
-    "is its certificate of this station, not revoked and not over, and the port the one for certificates?"
-)
-_FORGOTTEN: Final = """the broker has forgotten the session, and what waited in it: it keeps nothing on disk \
-(persistence), or a client connected under this id and wanted no session"""
-_IN_CLEAR: Final = "the password goes over the network in clear: set tls = true (broker.tls, or --tls)"
 _NUMBERS: Final = itertools.count(1)
 """Of connections, so that a message of one session is never acknowledged at another."""
 
@@ -116,7 +109,7 @@ class Session:
         """Whether another client uses the client id."""
         self._password, self._tls = broker.secret(), broker.tls_context()
         if broker.in_clear() and self._password:
-            self._warn(_IN_CLEAR)
+            self._warn(IN_CLEAR)
         self.words = LastWords()
         if status_topic:
             self.words.say(status_topic, _ONLINE, retain=True)
@@ -213,8 +206,8 @@ class Session:
     @property
     def socket(self) -> socket.socket | None:
         """What to wait on, None while there is no connection."""
-        found: Any = None if self._client is None else self._client.socket()
-        return found  # type: ignore[no-any-return]  # the library types it as its own union of sockets
+        # The library types it as its own union of sockets.
+        return None if self._client is None else self._client.socket()  # type: ignore[return-value]
 
     @property
     def wants_write(self) -> bool:
@@ -358,7 +351,7 @@ class Session:
         self.resumed = flags.session_present
         if self._persistent and self.connections and not self.resumed:
             self.forgotten += 1
-            self._warn(_FORGOTTEN)
+            self._warn(FORGOTTEN)
         self.words.reconnected()
         self.outbox.reconnected()
         if self.resumed and self._forget:
@@ -403,5 +396,5 @@ class Session:
         elif (
             reason.is_failure and not self.refused and self._tls is not None
         ):  # as TLS 1.3 does with a certificate that was revoked or is unknown
-            self._fail(f"the broker ended the connection before it let this client in ({reason}): {_SHUT_OUT}")
+            self._fail(f"the broker ended the connection before it let this client in ({reason}): {SHUT_OUT}")
         self._lost()
