@@ -25,7 +25,6 @@ FROM_AFAR: Final = ("broker", "sources", "bindings", "health_s")
 _BROKER_FROM_AFAR: Final = frozenset({"host", "port", "protocol", "tls"})
 _AFAR: Final = "settings from the station"
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `([^`]{1,200})`(?: - at `\$\.?([^`]{0,200})`)?")
-_AT: Final = re.compile(r"(.{1,400}?) - at `\$\.?([^`]{0,200})`\Z", re.DOTALL)
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -382,10 +381,13 @@ def _explained(text: str, top: str) -> str:
         near = difflib.get_close_matches(unknown[1], _all_keys(), n=1, cutoff=0.7)
         hint = f"did you mean {near[0]}?" if near else "docs/edge.md has all keys"
         return f"there is no key {_joined(table, unknown[1])}; {hint}"
-    found = _AT.match(text)
-    if found and found[1].startswith("Invalid value") and (found[2] or "").endswith("kind"):
-        return f"{_joined(top, found[2])}: {found[1]}, expected dir, gpio, http, mqtt, serial or stdin"
-    return f"{_joined(top, found[2])}: {found[1]}" if found else text if not top else f"{top}: {text}"
+    what, _, at = text.rpartition(" - at `$")
+    if not what:
+        return text if not top else f"{top}: {text}"
+    key = _joined(top, at.rstrip("`").lstrip("."))
+    if what.startswith("Invalid value") and key.endswith("kind"):
+        return f"{key}: {what}, expected dir, gpio, http, mqtt, serial or stdin"
+    return f"{key}: {what}"
 
 
 def _joined(table: str, key: str) -> str:
