@@ -12,7 +12,7 @@ from simulators.dialects import SPEAKERS
 from simulators.run import main
 from simulators.world.neighbourhood import quarter
 from tests.node.harness import Site, environment_seed
-from tests.support import require_program
+from tests.support import require_program, wait_for
 
 KILLS = 6
 NAMES = ("hikvision", "dahua", "milesight", "axis", "onvif", "frigate", "sparkplug")
@@ -25,7 +25,9 @@ def test_totals_are_exact_wherever_the_node_is_killed(tmp_path, name):
     chance = random.Random(environment_seed())
     site = Site(tmp_path, broker="mosquitto", speed=60)
     speak = ["--dialect", name]
-    assert main([*speak, "--bindings", str(tmp_path / "places.geojson")]) == 0
+    places = tmp_path / "places.geojson"
+    places.unlink()
+    assert main([*speak, "--bindings", str(places)]) == 0
     try:
         site.start_broker()
         site.subscribed()
@@ -33,10 +35,13 @@ def test_totals_are_exact_wherever_the_node_is_killed(tmp_path, name):
         ids = [spec.device.id for spec in quarter().specs if spec.device.type in {"camera", "gate"} & set(kinds)]
         site.add_devices("devices", ids, "--seed", "7", "--no-faults", "--no-scenarios", *speak)
         site.devices[-1].start()
+        log = tmp_path / "node.log"
         for _ in range(KILLS):
             time.sleep(chance.uniform(0.5, 2.0))
             site.node.kill()
+            before = log.read_text("utf-8").count("node of site")
             site.node.start()
+        wait_for(lambda: log.read_text("utf-8").count("node of site") > before, "the node listens to SIGTERM")
         for process in site.devices:
             assert process.end(signal.SIGTERM, 90) == 0
         truth = site.truth()
