@@ -15,12 +15,13 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from xstatic.pkg import leaflet
 
-from console.board import api_routes as routes
-from console.board import people_routes as people
 from console.board.answers import ApiError, on_api_error, on_crash, on_http_error, on_people_error, on_store_error
 from console.board.board_config import BoardConfig
 from console.board.commands import BrokerAwayError
 from console.board.hub import Asker, Board
+from console.board.pages import DOORS, PAGES
+from console.board.routes import api_routes as routes
+from console.board.routes import people_routes as people
 from console.board.security import SecureHeaders
 from console.board.who import SignedIn, need
 from ingest.events import Command, PatrolDid
@@ -91,10 +92,8 @@ def make_app(
 
 def _pages() -> list[BaseRoute]:
     return [
-        Route("/", need("hotspots", _page("index.html"), seen=True)),
-        Route("/plan", need("plan", _page("plan.html"), seen=True)),
-        Route("/patrol", need("did", _page("patrol.html"), seen=True)),
-        *(Route(path, _page("door.html")) for path in ("/signin", "/go", "/password")),
+        *(Route(page.path, need(page.right, _page(page.file), seen=True)) for page in PAGES),
+        *(Route(path, _page("door.html")) for path in DOORS),
     ]
 
 

@@ -18,6 +18,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from console.board.answers import ApiError, answer, hand_over
+from console.board.pages import ASKED_BY_NAME, PAGES
 from console.board.security import same_origin
 from console.people.people import People, Visitor
 from console.people.rights import RIGHTS, Right
@@ -29,7 +30,6 @@ OPEN: Final = frozenset({"/signin", "/go", "/healthz", "/api/me", "/api/sign-in"
 """What is answered to everybody: the ways in, and whether the board lives."""
 _OPEN_UNDER: Final = ("/static/", "/locale/", "/vendor/")
 """Files that are the same at every site; nothing in them is of this one."""
-_PAGES: Final = frozenset({"/", "/plan", "/patrol", "/password"})
 _HOMES: Final = {"password": "/password", "patrol": "/patrol", "alert": "/go"}
 _AGAIN_MS: Final = 600_000
 """How soon it is noted again that somebody looked at the same."""
@@ -56,6 +56,12 @@ class Who:
     def rights(self) -> list[Right]:
         """What they may do."""
         return [right for right in RIGHTS if not self.accounts or (self.visitor and right in self.visitor.rights)]
+
+    @property
+    def menu(self) -> list[str]:
+        """The paths of the pages that their menu names."""
+        purpose = self.visitor.purpose if self.visitor is not None else None
+        return [page.path for page in PAGES if page.in_menu and self.may(page.right) and purpose is None]
 
     @property
     def home(self) -> str:
@@ -181,7 +187,7 @@ def need(right: Right, endpoint: Endpoint, *, seen: bool = False) -> Endpoint:
         if not who.may(right, request.path_params.get("id", "")):
             asked = request.url.path.replace(request.path_params.get("id") or "{id}", "{id}")
             await doors.refused(who, asked, request.url.path[:100])
-            if request.url.path in _PAGES and who.home != request.url.path:
+            if request.url.path in ASKED_BY_NAME and who.home != request.url.path:
                 return RedirectResponse(who.home, 303)
             raise ApiError(403, "no_right")
         answered = await endpoint(request)
@@ -260,6 +266,6 @@ class SignedIn:
             return answer(request, 403, "foreign", {})
         if not who.accounts or who.visitor is not None or request.url.path in OPEN:
             return None
-        if request.method == "GET" and request.url.path in _PAGES:
+        if request.method == "GET" and request.url.path in ASKED_BY_NAME:
             return RedirectResponse(f"/signin?next={request.url.path}", 303)
         return answer(request, 401, "signed_out", {})

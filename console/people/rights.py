@@ -6,16 +6,18 @@ docs/security.md has the same as tables, and its test reads them there.
 from typing import Final, Literal, Protocol, get_args
 
 Role = Literal["duty", "patrol", "engineer", "chief", "partner"]
-Right = Literal["hotspots", "alerts", "plan", "acknowledge", "clear", "did", "links"]
+Right = Literal[
+    "hotspots", "alerts", "plan", "acknowledge", "clear", "did", "links", "book", "report", "registry", "bench"
+]  # fmt: skip
 Purpose = Literal["password", "patrol", "alert"]
 """What a link is for: to set one's password, to work with a patrol's page, to see one alert and answer it."""
 
 RIGHTS: Final[tuple[Right, ...]] = get_args(Right)
 ROLES: Final[dict[Role, frozenset[Right]]] = {
-    "duty": frozenset({"hotspots", "alerts", "plan", "acknowledge", "clear", "links"}),
-    "patrol": frozenset({"hotspots", "alerts", "plan", "acknowledge", "clear", "did"}),
-    "engineer": frozenset({"hotspots", "alerts"}),
-    "chief": frozenset({"hotspots", "alerts", "plan", "acknowledge", "clear", "links"}),
+    "duty": frozenset({"hotspots", "alerts", "plan", "acknowledge", "clear", "links", "book", "report"}),
+    "patrol": frozenset({"hotspots", "alerts", "plan", "acknowledge", "clear", "did", "book"}),
+    "engineer": frozenset({"hotspots", "alerts", "registry", "bench"}),
+    "chief": frozenset({"hotspots", "alerts", "plan", "acknowledge", "clear", "links", "book", "report"}),
     "partner": frozenset({"hotspots"}),
 }
 PURPOSES: Final[dict[Purpose, frozenset[Right]]] = {

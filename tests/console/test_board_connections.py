@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from console.board import api_routes
 from console.board.app import make_app
 from console.board.board_config import BoardConfig
 from console.board.connections import Connection, gives_way
+from console.board.routes import api_routes
 from ingest.login import BrokerAddress
 from stream.sinks.store.reader import StoreReader
 from tests.console.fake_places import as_file

@@ -476,7 +476,7 @@ def test_a_password_is_set_by_its_link_and_changed_by_who_knows_it(browser, peop
 
 def test_an_open_page_ends_with_the_account(browser, people, monkeypatch):
     monkeypatch.setattr("console.board.who._CHECK_MS", 0)
-    monkeypatch.setattr("console.board.api_routes.HEARTBEAT_S", 0.1)
+    monkeypatch.setattr("console.board.routes.api_routes.HEARTBEAT_S", 0.1)
     people.add(Person("gone", "Gone", "duty"), "cli:root", WORDS)
     with browser("gone").stream("GET", "/api/events") as stream:
         lines = stream.iter_lines()
@@ -527,7 +527,7 @@ def test_a_log_that_cannot_be_written_keeps_nobody_from_an_alert(opened, browser
 
 def test_a_board_closes_with_its_first_account_and_stays_closed(tmp_path, monkeypatch):
     monkeypatch.setattr("console.board.who._CHECK_MS", 0)
-    monkeypatch.setattr("console.board.api_routes.HEARTBEAT_S", 0.1)
+    monkeypatch.setattr("console.board.routes.api_routes.HEARTBEAT_S", 0.1)
     with open_board(tmp_path) as (browser, people, sent, _):
         anybody = browser()
         assert anybody.get("/api/me").json()["accounts"] is False

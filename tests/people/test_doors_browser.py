@@ -112,7 +112,7 @@ def test_an_officer_signs_in_acknowledges_and_signs_out(board, watched, size, la
 def test_a_session_ends_by_the_boards_clock_and_then_the_page_says_that_it_shows_nothing(board, watched, monkeypatch):
     (open_page, _), (people, _, _) = watched, board
     monkeypatch.setattr("console.board.who._CHECK_MS", 0)
-    monkeypatch.setattr("console.board.api_routes.HEARTBEAT_S", 0.2)
+    monkeypatch.setattr("console.board.routes.api_routes.HEARTBEAT_S", 0.2)
     people.add(Person("gone", "Gone", "duty"), "cli:root", WORDS)
     page = open_page("/signin", "[name=id]")
     page.add_init_script("const now = Date.now; Date.now = () => now() + 20 * 3_600_000")  # the browser's is wrong

@@ -88,6 +88,7 @@ async def me(request: Request) -> Response:
             "ends_ms": None if visitor is None else visitor.ends_ms,
             "left_ms": None if visitor is None else visitor.ends_ms - board.doors.now_ms(),
             "home": who.home,
+            "menu": who.menu,
             "demo": board.config.demo or None,
             "site": {
                 "name": board.site_name,

@@ -1,0 +1,28 @@
+"""The board's pages: where each is, whom it is for, and its file. The menu of every page is made of this list."""
+
+from typing import Final
+
+import msgspec
+
+from console.people.rights import Right
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A page for whoever is signed in."""
+
+    path: str
+    file: str
+    right: Right
+    in_menu: bool = True
+    """Whether the menu names it; its text is ``board-page-`` and the path without its slash (``board`` for ``/``)."""
+
+
+PAGES: Final = (
+    Page("/", "index.html", "hotspots"),
+    Page("/plan", "plan.html", "plan"),
+    Page("/patrol", "patrol.html", "did", in_menu=False),
+)
+DOORS: Final = ("/signin", "/go", "/password")
+"""The pages by which people come in, or set their password."""
+ASKED_BY_NAME: Final = frozenset({page.path for page in PAGES} | {"/password"})
+"""Where somebody who has to sign in first comes back to."""

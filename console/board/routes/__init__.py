@@ -1,0 +1,1 @@
+"""The answers of the board's requests, by what they are about."""
