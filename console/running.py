@@ -28,6 +28,8 @@ from stream.sinks.store.tables import StoreError
 
 NODE_STOP_S: Final = 90.0
 """A node that is behind works its log off before it ends."""
+BOARD_SETTINGS: Final = "board.toml"
+"""In a site's folder: the settings that its board goes by, without secrets."""
 _BOARD_S: Final = 30.0
 _SAMPLE_S: Final = 0.25
 _PORT_ATTEMPTS: Final = 4
@@ -88,9 +90,12 @@ class Running:
         """
         settings, address = self.settings, self.folder / "board.url"
         address.unlink(missing_ok=True)
+        known = self.folder / BOARD_SETTINGS
+        known.write_text(dump_toml(settings), encoding="utf-8")
         config = BoardConfig(
             store_path=str(self.folder / "store.db"),
             places_path=str(settings.places_file),
+            settings_file=str(known),
             site=settings.site.id,
             host=settings.board.host,
             port=settings.board.port,

@@ -26,6 +26,8 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     store_path: str
     """The node's store; it may come into being after the board."""
     places_path: str
+    settings_file: str = ""
+    """The site's settings, without secrets; empty: what needs them, such as the registry of devices, is not offered."""
     site: str
     """Id of the site, as in topics."""
     broker: BrokerAddress

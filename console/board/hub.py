@@ -22,6 +22,7 @@ from console.deliver.receipts import Receipts
 from console.people.people import People
 from deploy.node.lock import is_locked
 from deploy.node.status_file import newest_status
+from deploy.settings import Settings, load_settings
 from ingest.clock import wall_ms
 from ingest.events import Command, PatrolDid
 from ingest.files import read_json
@@ -266,6 +267,8 @@ class Board:
     asker: Asker
     hub: Hub = field(init=False)
     doors: Doors = field(init=False)
+    settings: Settings | None = field(init=False, default=None)
+    """The site's settings, without secrets; None where the board was not told of a file with them."""
     streams: dict[object, Connection | None] = field(default_factory=dict)
     """Event streams open now, with their connections where the server tells them."""
     taken: dict[str, None] = field(default_factory=dict)
@@ -282,6 +285,8 @@ class Board:
         )
         self.hub.places = self.file.version
         self.doors = Doors(People(folder))
+        if self.config.settings_file:
+            self.settings = load_settings(Path(self.config.settings_file), {})
 
     @property
     def site_name(self) -> dict[str, str]:

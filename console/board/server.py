@@ -31,6 +31,7 @@ from ingest.gateway.places_file import LAST_GOOD, PlacesFile
 from ingest.gateway.plate_keys import command_keys, public_seal_keys
 from ingest.login import is_loopback
 from ingest.places import Device, Places, PlacesError, load_places
+from ingest.setup.settings import SettingsError
 from stream.sinks.store.reader import StoreReader
 
 TRIES: Final = 20
@@ -141,7 +142,12 @@ def serve(config: BoardConfig) -> int:
         return _fail(f"broker {config.broker}: {error}")
     if certified is not None:
         config = replace(config, hosts=(*config.hosts, *certified.names))
-    app = make_app(reader, file, publisher.publish, config, publisher.say)
+    try:
+        app = make_app(reader, file, publisher.publish, config, publisher.say)
+    except SettingsError as error:
+        publisher.close()
+        sock.close()
+        return _fail(str(error))
 
     def report() -> None:
         if config.address_file:
