@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import sys
+import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -20,7 +21,7 @@ from deploy.node.status_file import newest_status
 from deploy.settings import Settings, find_file, load_settings, with_values
 from ingest.codecs.csv_files import BadRows
 from ingest.codecs.csv_values import Instants
-from ingest.files import read_json
+from ingest.files import read_json, replace_json
 from ingest.setup.extras import load
 from stream.config import Site
 from stream.sentences.catalogue import Sentences
@@ -32,6 +33,8 @@ NODE_FILE: Final = "node.toml"
 """In a site's folder: the settings that `patrolgrid up`, `demo` or `replay` gave its node."""
 PARTS_FILE: Final = "parts.json"
 """In a site's folder: which parts have ended by themselves and are started again, by whoever holds `SUPERVISED`."""
+PROGRESS_OPTION: Final = "--progress"
+_PROGRESS_S: Final = 0.25
 SUPERVISED: Final = "up"
 """The lock of whoever runs a site's processes."""
 
@@ -214,10 +217,13 @@ class Progress(Protocol):
 
 @contextmanager
 def progress_bar(options: argparse.Namespace, **looks: object) -> Iterator[Progress]:
-    """Show progress on a terminal, unless ``--quiet`` or ``--json`` is given.
+    """Show progress on a terminal, unless ``--quiet`` or ``--json`` is given; `PROGRESS_OPTION` has it in a file.
 
     `looks` are arguments of tqdm, such as ``unit`` and ``desc``.
     """
+    if (file := getattr(options, "progress", None)) is not None:
+        yield _written(file)
+        return
     if options.quiet or options.json or not sys.stderr.isatty():
         yield lambda _done, _total=None: None
         return
@@ -228,6 +234,23 @@ def progress_bar(options: argparse.Namespace, **looks: object) -> Iterator[Progr
             bar.update(max(done - bar.n, 0))
 
         yield show
+
+
+def add_progress_argument(parser: argparse.ArgumentParser) -> None:
+    """Add `PROGRESS_OPTION`, by which the board looks how far a command is (`console.long_work`)."""
+    parser.add_argument(PROGRESS_OPTION, type=Path, metavar="FILE", help="write there how much is done, as JSON")
+
+
+def _written(file: Path) -> Progress:
+    written = 0.0
+
+    def write(done: int, total: int | None = None) -> None:
+        nonlocal written
+        if total and time.monotonic() - written >= _PROGRESS_S:
+            written = time.monotonic()
+            replace_json(file, {"share": round(min(max(done / total, 0.0), 1.0), 4)})
+
+    return write
 
 
 def print_json(document: object) -> None:

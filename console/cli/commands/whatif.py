@@ -13,6 +13,7 @@ import msgspec
 
 from console.common import (
     FoundSite,
+    add_progress_argument,
     add_settings_arguments,
     local_time,
     print_json,
@@ -79,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--json", action="store_true", help="print JSON")
     add("--quiet", action="store_true", help="no progress bar")
+    add_progress_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
