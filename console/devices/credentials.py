@@ -71,15 +71,18 @@ class Credentials:
         self.passwords, self._secrets = station.broker / "devices.passwd", station.secrets / "devices"
 
     @classmethod
-    def of(cls, settings: Settings) -> "Credentials":
-        """Return those of a site. Raises `PkiError` where the station was not made by `patrolgrid init`."""
+    def of(cls, settings: Settings, login: BrokerAddress | None = None) -> "Credentials":
+        """Return those of a site, with the node's `login` by default.
+
+        Raises `PkiError` where the station was not made by `patrolgrid init`.
+        """
         station = station_of(settings)
         if station is None:
             raise PkiError(
                 f"{settings.places_file.parent}: is no folder that `patrolgrid init` has made, expected mosquitto/"
                 "devices.passwd in it; accounts of another broker are made there"
             )
-        return cls(station, settings.plate_key_file.with_name("tls"), settings.broker)
+        return cls(station, settings.plate_key_file.with_name("tls"), settings.broker if login is None else login)
 
     def doors(self) -> list[Door]:
         """Return the listeners for devices, those in the network first. Raises OSError."""

@@ -4,7 +4,7 @@ The file of before stays beside it. Whoever has it open in a program overwrites 
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +16,7 @@ from ingest.codecs.bindings import Binding
 from ingest.days.patrol_settings import roster_of
 from ingest.files import replace_file
 from ingest.places import DEVICE_TYPES, Places, Point
-from ingest.places.importing import dump
+from ingest.places.importing import Called, dump
 from ingest.places.place_findings import ACCOUNTS, EXPLAINED, beat_at, find_all
 from ingest.topics import ID_PATTERN
 
@@ -37,7 +37,14 @@ class DeviceList:
         self._document: dict[str, Any] = msgspec.json.decode(self._content.removeprefix(b"\xef\xbb\xbf"))
 
     def add(
-        self, device: str, kind: str, *, at: Point | None, beat: str, name: str = "", bindings: Sequence[Binding] = ()
+        self,
+        device: str,
+        kind: str,
+        *,
+        at: Point | None,
+        beat: str,
+        name: Called = "",
+        bindings: Sequence[Binding] = (),
     ) -> None:
         """Put a device in. Raises `CommandError`."""
         if device in self.places.devices:
@@ -74,6 +81,15 @@ class DeviceList:
         self._save(features)
         return beat
 
+    def rename(self, device: str, names: Mapping[str, str]) -> None:
+        """Say what people call a device, by language. Raises `CommandError`."""
+        said = {language: name.strip() for language, name in names.items() if name.strip()}
+        if not said:
+            raise CommandError(f"device {device!r} needs a name, in one language at least", 2)
+        features = self._features()
+        self._feature(features, device)["properties"]["name"] = said
+        self._save(features)
+
     def bind(self, device: str, binding: Binding) -> None:
         """Bind one more thing that speaks to a device that is there. Raises `CommandError`."""
         features = self._features()
@@ -108,10 +124,12 @@ class DeviceList:
         if at is not None:
             found = beat or beat_at(beats.values(), at)
             if found is None:
-                raise CommandError(f"{at[0]:g},{at[1]:g} lies in no beat; name one with --beat: {shown}", 2)
+                raise CommandError(f"{at[0]:g},{at[1]:g} lies in no beat; name its beat, one of {shown}", 2)
             return found, at
         if not beat:
-            raise CommandError("where is it? expected --at LON,LAT, or --beat ID for the middle of a beat", 2)
+            raise CommandError(
+                "where is it? expected a position (--at LON,LAT), or a beat for the middle of it (--beat ID)", 2
+            )
         ring = list(dict.fromkeys(beats[beat].polygon))
         lon, lat = (round(sum(point[axis] for point in ring) / len(ring), 6) for axis in (0, 1))
         return beat, (lon, lat) if beat_at([beats[beat]], (lon, lat)) else ring[0]

@@ -905,6 +905,7 @@ audit-what = { $what ->
     [device-replace] device's account replaced
     [device-retire] device retired
     [device-move] device moved
+    [device-name] device named
     [device-sheet] sheet made
     [command-refused] FORGED COMMAND, refused
     [log-broken] LOG WAS CUT OFF OR MADE ANEW
@@ -939,6 +940,7 @@ device-account = Its account at the broker is { $device }, its password in { $fi
 device-by-hand = Give it an account { $device } at the broker: `patrolgrid init` has not made that one.
 device-bound = { $what } is a part of { $device } from now on.
 device-moved = { $device } is in beat { $beat } now. It has to publish on { $topic } (with an edge agent: `beat` of the device in edge.toml).
+device-named = { $device } is called { $name } from now on.
 device-replaced = What { $device } had gets in no more. A fresh password is made; what was learned of it stays.
 device-retired = { $device } is retired: its account is gone, and it is out of the places file (that of before is { $before }).
 device-sheet = The technician's page is { $file }: open it in a browser and print it. It holds a secret; delete it afterwards.

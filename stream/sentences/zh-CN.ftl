@@ -783,6 +783,7 @@ audit-what = { $what ->
     [device-replace] 更换设备凭据
     [device-retire] 设备退役
     [device-move] 移动设备
+    [device-name] 设备改名
     [device-sheet] 生成安装单
     [command-refused] 伪造指令，已拒绝
     [log-broken] 日志曾被截断或重新生成
@@ -814,6 +815,7 @@ device-account = 它在消息代理上的账号是 { $device }，密码在 { $fi
 device-by-hand = 请在消息代理上为它建账号 { $device }：该代理不是 `patrolgrid init` 建立的。
 device-bound = { $what } 从现在起属于 { $device }。
 device-moved = { $device } 现在属于网格 { $beat }，须改在 { $topic } 上发布（用边缘代理时：修改 edge.toml 中该设备的 `beat`）。
+device-named = { $device } 现名为“{ $name }”。
 device-replaced = { $device } 原来的凭据已不能接入，已生成新密码；已学到的规律保留。
 device-retired = { $device } 已退役：账号已删除，也已从点位文件中移除（原文件保存为 { $before }）。
 device-sheet = 安装单为 { $file }：用浏览器打开并打印。其中含有机密，打印后请删除。

@@ -149,6 +149,14 @@ def test_a_device_that_moved_is_told_where_it_publishes(station, capsys):
     assert places(station).devices["cam-09"].beat == "old-market", "a beat's name will do, and its middle"
 
 
+def test_a_device_that_was_named_is_called_so_in_both_languages(station, capsys):
+    device(station, "add", "cam-11", "--type", "camera", *PLACE)
+    assert device(station, "name", "cam-11", "East gate", "--chinese", "东门") == 0
+    assert "is called East gate" in capsys.readouterr().out
+    assert places(station).devices["cam-11"].name == {"en": "East gate", "zh-CN": "东门"}
+    assert station.audited("device-name")[0].about == "cam-11"
+
+
 def test_a_retired_device_is_out_of_everything(station, capsys):
     device(station, "add", "cam-10", "--type", "camera", *PLACE, "--sheet")
     ticket, password = ticket_in(capsys.readouterr().out), station.password("cam-10")
@@ -181,6 +189,7 @@ def test_what_cannot_take_a_code_has_its_account_on_paper(station, tmp_path):
         (("add", "x", "--type", "camera", "--beat", "moon"), "beat is 'moon'"),
         (("move", "x", *PLACE), "there is no device 'x'"),
         (("retire", "x"), "there is no device 'x'"),
+        (("name", "gate-01", " "), "needs a name"),
         (("sheet", "x"), "there is no device 'x'"),
         (("sheet", "gate-01", "--hours", "0"), "--hours 0"),
         (("approve", "1", "--id", "x"), "nothing waits under the number 1"),
