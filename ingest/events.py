@@ -30,6 +30,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """It is history, sent on purpose: the map learns from it, however old it is, and nobody is alerted."""
 
 
+FalseAlarm = Literal["nothing", "ordinary", "weather", "animal", "works", "device"]
+"""Why an alert was none, as who was there says it."""
+
+
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody did about an alert, on ``patrolgrid/v1/{site}/commands``; ``id`` makes a repeat harmless."""
 
@@ -42,6 +46,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     note: Text = ""
     name: Annotated[str, msgspec.Meta(max_length=64)] = ""
     """What people call them; empty: as in `by`."""
+    reason: FalseAlarm | Literal[""] = ""
+    """It was a false alarm, and why."""
 
     @property
     def shown(self) -> str:

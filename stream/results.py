@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.events import Command, Incident, PatrolDid, PatrolPlan
+from ingest.events import Command, FalseAlarm, Incident, PatrolDid, PatrolPlan
 from ingest.health import AgentReport
 from ingest.refusal import Refusal
 from ingest.vocabulary import ALERT_KINDS, AnomalyDirection, Severity
@@ -191,6 +191,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     by: str = ""
     """Who acknowledged or cleared it; empty where the system did."""
     note: str = ""
+    reason: FalseAlarm | Literal[""] = ""
+    """Why it was a false alarm, where somebody has said so; stays when it ends by itself after that."""
     cause_ms: int = 0
     """Event time of the observation that raised it."""
     cause_seq: int = -1

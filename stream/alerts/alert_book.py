@@ -297,11 +297,12 @@ class AlertBook(Saved):
         self._commands[command.id] = None
         if len(self._commands) > MAX_REMEMBERED:
             del self._commands[next(iter(self._commands))]
-        key, says = found[0], {"by": command.shown, "note": command.note}
+        key = found[0]
         changes = self.expire(due_ms, key)
         alert = self._open.get(key)
         if alert is None:  # it was over by then
             return changes
+        says = {"by": command.shown, "note": command.note, "reason": command.reason or alert.reason}
         if command.action == "clear":
             return [*changes, self._end(key, _next(alert, now_ms, state="cleared", **says))]
         if alert.state == "acknowledged":
@@ -341,7 +342,8 @@ def _says(notice: Notice, turns: _Turns) -> dict[str, Any]:
 
 def _next(alert: Alert, now_ms: int, **changes: Any) -> Alert:  # noqa: ANN401 - fields of `Alert`
     """Return the next revision of an alert: nobody is named in it, and people hear of it, unless `changes` says so."""
-    changes = {"by": "", "note": "", "heard_ms": now_ms, **changes}
+    reason = "" if changes.get("state") == "raised" else alert.reason
+    changes = {"by": "", "note": "", "reason": reason, "heard_ms": now_ms, **changes}
     return msgspec.structs.replace(alert, revision=alert.revision + 1, changed_ms=now_ms, **changes)
 
 

@@ -374,7 +374,7 @@ def test_a_false_alarm_has_a_reason_of_the_list_and_is_told_once(opened, browser
     first, again = (officer.post("/api/alerts/al-1/clear", json=body) for _ in range(2))
     assert (first.status_code, first.json()) == (again.status_code, again.json())
     (command,) = sent.commands
-    assert (command.action, command.note) == ("clear", "False alarm: an animal · a cat")
+    assert (command.action, command.reason, command.note) == ("clear", "animal", "a cat")
     entry = people.audit.entries(limit=1)[0]
     assert (entry.by, entry.what, entry.detail["reason"]) == ("p1", "clear", "animal")
     chen = browser("chen").post("/api/alerts/al-1/clear", json={"id": "ab" * 16})

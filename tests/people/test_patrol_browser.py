@@ -148,9 +148,9 @@ def test_an_alert_is_taken_up_and_was_a_false_alarm(board, watched, plan):
     page.locator("input[value=false-weather]").check()
     page.locator(".ask [type=submit]").click()
     wait_for(lambda: len(sent.commands) > 1, "the command is sent")
-    assert [(one.action, one.by, one.note) for one in sent.commands] == [
+    assert [(one.action, one.by, one.reason) for one in sent.commands] == [
         ("acknowledge", "p1", ""),
-        ("clear", "p1", "False alarm: wind, rain or light"),
+        ("clear", "p1", "weather"),
     ]
     assert complaints == []
 

@@ -188,6 +188,31 @@ def test_an_alert_that_a_person_has_cleared_comes_back_as_a_new_one():
     assert again.devices == ("d0", "d1")
 
 
+def test_why_it_was_a_false_alarm_stays_with_an_alert_until_it_is_raised_anew():
+    site = Site(town([0, 20, 40, 60, 80]))
+    site.rise(0, 0)
+    (alert,) = site.rise(1, 1)
+    command = Command(id="c", action="acknowledge", alert=alert.id, by="li", ts=NOON, reason="weather", note="storm")
+    (taken,) = site._apply(2, commands=[command])
+    assert (taken.reason, taken.note) == ("weather", "storm")
+    (joined,) = site.rise(2, 3)
+    assert (joined.state, joined.reason) == ("acknowledged", "weather")
+    (more,) = site.rise(3, 4)
+    assert (more.state, more.reason) == ("raised", ""), "something else may have happened"
+    clear = Command(id="d", action="clear", alert=alert.id, by="li", ts=NOON, reason="animal")
+    (cleared,) = site._apply(5, commands=[clear])
+    assert (cleared.state, cleared.reason, cleared.note) == ("cleared", "animal", "")
+
+
+def test_a_reason_stays_when_the_alert_ends_by_itself():
+    site = Site(town([0, 900]))
+    (alert,) = site.rise(0, 0)
+    command = Command(id="c", action="acknowledge", alert=alert.id, by="li", ts=NOON, reason="works")
+    site._apply(1, commands=[command])
+    (over,) = site.fall(0, 10) or site._apply(30)
+    assert (over.state, over.by, over.reason) == ("cleared", "", "works")
+
+
 def test_what_the_budget_holds_back_is_told_with_its_neighbours_when_it_grows():
     site = Site(town([0, 60, 900]), per_day=1)
     for day in range(1, 9):  # eight days with four findings of 8 each

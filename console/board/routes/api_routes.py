@@ -18,7 +18,7 @@ from console.board.overview import Row, agent_trouble, trouble
 from console.board.plan_page import plan_document
 from console.board.who import Watched, noted_order, press_of, who_of
 from console.deliver.receipts import Receipt, Receipts
-from ingest.events import Command, Id
+from ingest.events import Command, FalseAlarm, Id
 from ingest.places import Places
 from stream.sentences import Why
 from stream.sentences.catalogue import Sentences, choices, in_all_languages, page_texts
@@ -228,15 +228,11 @@ async def incidents(request: Request) -> Response:
     )
 
 
-FalseAlarm = Literal["nothing", "ordinary", "weather", "animal", "works", "device"]
-"""Why an alert was none, as who was there says it."""
-
-
 class _Order(msgspec.Struct, forbid_unknown_fields=True):
     by: Annotated[str, msgspec.Meta(max_length=200)] = ""
     note: Annotated[str, msgspec.Meta(max_length=1000)] = ""
     reason: FalseAlarm | None = None
-    """It was a false alarm; the note then begins with that, in the site's language."""
+    """It was a false alarm, and why."""
     id: Id | Literal[""] = ""
     """Of one press of a button: its repeats say nothing new."""
 
@@ -265,9 +261,6 @@ async def _command(request: Request, action: Literal["acknowledge", "clear"]) ->
     order = await read_body(request, _Order)
     by, name = await _giver(request, one_line(order.by))
     note = one_line(order.note)
-    if order.reason is not None:
-        said = Sentences(board.config.language)(f"board-false-{order.reason}")
-        note = f"{said} · {note}" if note else said
     if len(by) > 64 or len(note) > 280:
         raise ApiError(422, "too_long")
     found = await board.asker.ask(lambda reader: reader.alert(identifier))
@@ -282,8 +275,17 @@ async def _command(request: Request, action: Literal["acknowledge", "clear"]) ->
         # An alert that ended without a person ended by itself, whichever way.
         ended_alone = found["state"] == "expired" or not found.get("by")
         raise ApiError(409, "already_expired" if ended_alone else f"already_{found['state']}", by=found.get("by"))
-    sent = Command(id=sent_id.hex, action=action, alert=identifier, by=by, ts=board.hub.site_ms(), note=note, name=name)
     reason = {} if order.reason is None else {"reason": order.reason}
+    sent = Command(
+        id=sent_id.hex,
+        action=action,
+        alert=identifier,
+        by=by,
+        ts=board.hub.site_ms(),
+        note=note,
+        name=name,
+        reason=order.reason or "",
+    )
     send = partial(board.publish, sent)
     # Not the note: it may have number plates in it, which the gateway takes out; the alert's history has it.
     await noted_order(request, send, action, identifier, press, command=sent.id, **reason)

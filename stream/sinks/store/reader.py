@@ -235,7 +235,7 @@ class StoreReader:
         `since_ms` leaves out those that last changed before it.
         """
         where = f"{_OPEN} AND " if open_only else ""
-        return self._bodies(
+        return self.bodies(
             f"""SELECT body FROM alerts WHERE {where}changed_ms >= ? ORDER BY {_OPEN} DESC,
             CASE WHEN {_OPEN} THEN {_SEVERITY} ELSE 0 END DESC, raised_ms DESC, id LIMIT ?""",
             (since_ms or 0, limit),
@@ -244,7 +244,7 @@ class StoreReader:
 
     def ended_alone(self, since_ms: int, limit: int = 50) -> list[Row]:
         """Return critical alerts that have ended since then without anybody having taken them up, newest first."""
-        rows = self._bodies(
+        rows = self.bodies(
             """SELECT body FROM alerts WHERE state IN ('cleared', 'expired') AND severity = 'critical'
             AND changed_ms >= ? ORDER BY changed_ms DESC, id LIMIT ?""",
             (since_ms, limit),
@@ -254,22 +254,22 @@ class StoreReader:
 
     def alert(self, identifier: str) -> Row | None:
         """Return one alert as it stands, or None."""
-        found = self._bodies("SELECT body FROM alerts WHERE id = ?", (identifier,), "text")
+        found = self.bodies("SELECT body FROM alerts WHERE id = ?", (identifier,), "text")
         return found[0] if found else None
 
     def alert_history(self, identifier: str) -> list[Row]:
         """Return all revisions of an alert, oldest first."""
-        return self._bodies("SELECT body FROM alert_history WHERE id = ? ORDER BY revision", (identifier,), "text")
+        return self.bodies("SELECT body FROM alert_history WHERE id = ? ORDER BY revision", (identifier,), "text")
 
     def anomalies(self, limit: int = 200) -> list[Row]:
         """Return anomalies, newest onset first."""
-        return self._bodies(
+        return self.bodies(
             "SELECT body FROM anomalies ORDER BY ts DESC, device, metric, kind LIMIT ?", (limit,), "text"
         )
 
     def health(self) -> list[Row]:
         """Return the newest data quality of every device, by device."""
-        return self._bodies("SELECT body FROM health_now ORDER BY device")
+        return self.bodies("SELECT body FROM health_now ORDER BY device")
 
     def agents(self) -> list[Row]:
         """Return every edge agent as it last said; see `stream.sinks.store.agent_tables.read_agents`."""
@@ -328,8 +328,8 @@ class StoreReader:
         )
         return [{"metric": metric, "ts": ts, "value": value} for metric, ts, value in rows]
 
-    def _bodies(self, statement: str, values: Sequence[object] = (), text: str = "") -> list[Row]:
-        """Return rows from their JSON, with their sentences under the name of `text` where there is one."""
+    def bodies(self, statement: str, values: Sequence[object] = (), text: str = "") -> list[Row]:
+        """Return the rows of a SELECT of one column from their JSON, with their sentences under the name of `text`."""
         rows = self.query(statement, values)
         return [{**self._texts(row[0], text)} if text else msgspec.json.decode(row[0]) for row in rows]
 

@@ -108,8 +108,8 @@ def prune(connection: sqlite3.Connection, retention: Retention, now_ms: int, por
     old = (cutoff(retention.alerts_days), portion)
     closed = "changed_ms < ? AND state IN ('cleared', 'expired') LIMIT ?"
     ids = connection.execute(f"SELECT id FROM alerts WHERE {closed}", old).fetchall()
-    connection.executemany("DELETE FROM alert_history WHERE id = ?", ids)
-    connection.executemany("DELETE FROM alerts WHERE id = ?", ids)
+    for table in ("alert_history", "alert_search", "alerts"):
+        connection.executemany(f"DELETE FROM {table} WHERE id = ?", ids)
     seen = connection.execute(
         "DELETE FROM incidents WHERE id IN (SELECT id FROM incidents WHERE seen_ms < ? LIMIT ?)",
         (cutoff(retention.incidents_days), portion),

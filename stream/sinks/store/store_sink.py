@@ -42,6 +42,7 @@ from stream.sinks.result_rows import (
     position_of,
 )
 from stream.sinks.store.agent_tables import write_agents
+from stream.sinks.store.alert_tables import write_alerts
 from stream.sinks.store.patrol_tables import write_patrols
 from stream.sinks.store.retention import Pruning, Retention
 from stream.sinks.store.series_ids import SeriesIds, SeriesMatch
@@ -256,7 +257,7 @@ class StoreSink:
         newest = self._write_windows(results, match)
         newest = self._put_back(results, newest)
         self._write_events(results, match.ids)
-        self._write_alerts(results)
+        write_alerts(self._opened(), results)
         self._write_hotspots(results)
         write_patrols(self._opened(), results)
         write_agents(self._opened(), results)
@@ -344,20 +345,6 @@ class StoreSink:
             """INSERT INTO health_now (start, device, body) VALUES (?, ?, ?) ON CONFLICT (device) DO UPDATE
             SET start = excluded.start, body = excluded.body WHERE excluded.start >= start""",
             health,
-        )
-
-    def _write_alerts(self, results: list[Results]) -> None:
-        alerts = [(alert, _body(alert)) for result in results for alert in result.alerts]
-        self._many(
-            "INSERT OR REPLACE INTO alert_history (id, revision, changed_ms, body) VALUES (?, ?, ?, ?)",
-            ((alert.id, alert.revision, alert.changed_ms, body) for alert, body in alerts),
-        )
-        self._many(
-            """INSERT INTO alerts (id, revision, state, severity, raised_ms, changed_ms, body)
-            VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET revision = excluded.revision,
-            state = excluded.state, severity = excluded.severity, raised_ms = excluded.raised_ms,
-            changed_ms = excluded.changed_ms, body = excluded.body WHERE excluded.revision >= revision""",
-            ((a.id, a.revision, a.state, a.severity, a.raised_ms, a.changed_ms, body) for a, body in alerts),
         )
 
     def _write_hotspots(self, results: list[Results]) -> None:

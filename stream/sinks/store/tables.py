@@ -110,6 +110,24 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
             guess TEXT NOT NULL, name TEXT NOT NULL, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
             PRIMARY KEY (codec, match, part, device)) WITHOUT ROWID""",
     ),
+    (  # what alerts are looked for by, see `stream.sinks.store.alert_tables`; of older ones, what SQL can tell
+        """CREATE TABLE alert_search (
+            id TEXT PRIMARY KEY, raised_ms INTEGER NOT NULL, kind TEXT NOT NULL, beat TEXT NOT NULL,
+            devices TEXT NOT NULL, severity TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
+            people TEXT NOT NULL, notes TEXT NOT NULL, words TEXT NOT NULL)""",
+        """INSERT INTO alert_search SELECT id, raised_ms, json_extract(body, '$.kind'), json_extract(body, '$.beat'),
+            (SELECT group_concat(char(10) || one || char(10), '') FROM (SELECT json_extract(body, '$.device') AS one
+             UNION SELECT value FROM json_each(body, '$.devices'))),
+            severity, state, coalesce(json_extract(body, '$.reason'), ''),
+            coalesce((SELECT group_concat(char(10) || one || char(10), '') FROM (SELECT DISTINCT
+             json_extract(h.body, '$.by') AS one FROM alert_history h WHERE h.id = alerts.id) WHERE one != ''), ''),
+            coalesce((SELECT group_concat(char(10) || one || char(10), '') FROM (SELECT DISTINCT
+             json_extract(h.body, '$.note') AS one FROM alert_history h WHERE h.id = alerts.id) WHERE one != ''), ''),
+            coalesce(json_extract(body, '$.place'), '') || char(10)
+             || coalesce(json_extract(body, '$.why'), json_extract(body, '$.text'), '') FROM alerts""",
+        """CREATE INDEX alert_search_raised ON alert_search (
+            raised_ms, id, severity, state, kind, beat, devices, reason, people)""",
+    ),
 )
 VERSION: Final = len(_STEPS)
 """The version this program writes."""
