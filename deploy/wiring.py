@@ -122,7 +122,7 @@ class SiteFiles(NamedTuple):
     def begin(self, gateway: Gateway, *, log_is_new: bool) -> None:
         """Let the gateway log, before anything else, what the log does not end with."""
         if self.places.kept != self.places.places:
-            gateway.change_places(self.places.places)
+            gateway.change_places(self.places.places, *self.places.changed_by())
         self.calendar.begin(gateway, log_is_new=log_is_new)
 
     def follow(self, gateway: Gateway) -> None:

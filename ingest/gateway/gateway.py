@@ -80,7 +80,8 @@ class Gateway:
         settings = config.settings
         self.places = places
         """Those that the newest observations in the log were taken by."""
-        self._edited: Places | None = None
+        self._edited: tuple[Places, str, int] | None = None
+        """Places that are to be logged, with who changed them and when."""
         """Those that are to be."""
         self.calendar = self._next_calendar = b""
         """The newest calendar in the log, as far as this gateway has logged one, and the one that is to be."""
@@ -135,9 +136,12 @@ class Gateway:
         self._writer.start()
         self._leaving.start()
 
-    def change_places(self, places: Places) -> None:
-        """Bring edited places into the log, and go by them from there on; the writer does so within a second."""
-        self._edited = places
+    def change_places(self, places: Places, by: str = "", at_ms: int = 0) -> None:
+        """Bring edited places into the log, and go by them from there on; the writer does so within a second.
+
+        `by` and `at_ms` say who changed them, and when, where that is known.
+        """
+        self._edited = places, by, at_ms
 
     def change_calendar(self, payload: bytes) -> None:
         """Bring a calendar of the site (`ingest.days.site_calendar.encode_calendar`) into the log, within a second."""
@@ -184,7 +188,7 @@ class Gateway:
         keeper, tick_s = self._keeper, self.config.settings.tick_s
         while True:
             if self._edited is not None and not keeper.stuck:
-                self._take_places(self._edited)
+                self._take_places(*self._edited)
             if self._next_calendar != self.calendar and not keeper.stuck:
                 self._take_calendar(self._next_calendar)
             waiting = len(self._inbox)
@@ -227,9 +231,9 @@ class Gateway:
             dialects=self.config.dialects is not None,
         )
 
-    def _take_places(self, places: Places) -> None:
+    def _take_places(self, places: Places, by: str = "", at_ms: int = 0) -> None:
         """Log edited places for every shard, and go by them; tried again at the next turn where that cannot be."""
-        payload = encode_places(PlacesRecord(self.config.shards, places))
+        payload = encode_places(PlacesRecord(self.config.shards, places, by, at_ms))
         now_ms = self._clock.now_ms()
         with self._keeper.storing():
             routes = self._routes(places)
@@ -237,7 +241,7 @@ class Gateway:
             self._append([Record(RecordKind.PLACES, now_ms, payload, shard) for shard in range(self.config.shards)])
             self._intake.go_by(routes)
             self.places = places
-            if self._edited is places:
+            if self._edited is not None and self._edited[0] is places:
                 self._edited = None
 
     def _take_calendar(self, payload: bytes) -> None:

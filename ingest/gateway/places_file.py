@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from ingest.files import replace_file
 from ingest.places import Places, PlacesError, PlacesRecord, encode_places, load_places, read_places
+from ingest.places.places_book import changed_by
 
 _LOG: Final = logging.getLogger(__name__)
 LAST_GOOD: Final = "places.good.geojson"
@@ -26,8 +27,8 @@ class TakesPlaces(Protocol):
     places: Places | None
     """Those it goes by, which are in the log."""
 
-    def change_places(self, places: Places) -> None:
-        """Bring edited places into the log, soon, and go by them from there on."""
+    def change_places(self, places: Places, by: str = "", at_ms: int = 0) -> None:
+        """Bring edited places into the log, soon, with who changed them and when; and go by them from there on."""
 
 
 class PlacesFile:
@@ -106,6 +107,10 @@ class PlacesFile:
         self.places = places
         return places
 
+    def changed_by(self) -> tuple[str, int]:
+        """Return who has made the file what it is, and when; ("", 0) where that was done by hand."""
+        return changed_by(self.path, self._content)
+
     def follow(self, gateway: TakesPlaces) -> None:
         """Let a gateway take what was edited, and keep what has got into the log; for every second.
 
@@ -113,7 +118,7 @@ class PlacesFile:
         """
         edited = self.look()
         if edited is not None:
-            gateway.change_places(edited)
+            gateway.change_places(edited, *self.changed_by())
         logged = gateway.places
         if logged is not self.places or self.problem or logged == self.kept:
             return

@@ -1,7 +1,8 @@
 """A site's places: beats, devices, streets and landmarks, from one GeoJSON file.
 
-`site_places` reads and checks it, and brings it into the log; `place_findings` tells all that is wrong or odd in a
-file, by line; `importing` takes devices from a CSV, and anything from a GeoJSON of another program.
+`site_places` reads and checks it, and brings it into the log; `places_book` is the one way by which it is changed, with
+a journal of who and when, made of `patches`; `place_findings` tells all that is wrong or odd in a file, by line;
+`importing` takes devices from a CSV, and anything from a GeoJSON of another program.
 """
 
 from ingest.places.site_places import (

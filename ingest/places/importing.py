@@ -14,6 +14,7 @@ import msgspec
 from ingest.codecs.csv_files import BadRows, RowError, read_rows
 from ingest.codecs.csv_values import number
 from ingest.codecs.words import WordError, plain
+from ingest.places.patches import key_of
 from ingest.places.place_findings import ACCOUNTS, EXPLAINED, beat_at, lines_of
 from ingest.places.site_places import DEVICE_TYPES, Beat, FeatureParser, Places, PlacesError, decoded, parse_places
 from ingest.topics import id_of
@@ -50,7 +51,7 @@ class Incoming(NamedTuple):
     @property
     def key(self) -> tuple[str, str]:
         """What tells it from others: its kind, and its id or name."""
-        return _key(self.feature)
+        return key_of(self.feature)
 
 
 class Merged(NamedTuple):
@@ -167,10 +168,10 @@ def merge(document: dict[str, Any], sources: Sequence[Incoming], *, without_exam
         own = [one for one in features if EXPLAINED not in one["properties"]]
         used = {str(one["properties"].get("beat")) for one in (*own, *(source.feature for source in sources))}
         kept = coming | {("beat", beat) for beat in used}
-        left = [one for one in features if EXPLAINED not in one["properties"] or _key(one) in kept]
+        left = [one for one in features if EXPLAINED not in one["properties"] or key_of(one) in kept]
         gone = [_shown(one) for one in features if one not in left]
         features = left
-    places = {_key(one): at for at, one in enumerate(features)}
+    places = {key_of(one): at for at, one in enumerate(features)}
     added: list[Called] = []
     changed: list[Called] = []
     same = 0
@@ -260,13 +261,6 @@ def dump(document: dict[str, Any]) -> bytes:
     head = {key: value for key, value in document.items() if key != "features"}
     features = b",\n".join(msgspec.json.encode(feature) for feature in document["features"])
     return msgspec.json.encode(head)[:-1] + b',"features":[\n' + features + b"\n]}\n"
-
-
-def _key(feature: dict[str, Any]) -> tuple[str, str]:
-    properties = feature["properties"]
-    kind = str(properties.get("kind"))
-    own = properties.get("id") if kind in {"beat", "device"} else properties.get("name")
-    return kind, own if isinstance(own, str) else msgspec.json.encode(own, order="sorted").decode()
 
 
 def _shown(feature: dict[str, Any]) -> Called:

@@ -252,13 +252,17 @@ class FeatureParser:
                 (self.beats if kind == "beat" else self.devices).pop(identifier, None)
 
 
-class PlacesRecord(msgspec.Struct, frozen=True):
+class PlacesRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """Edited places on their way through the log."""
 
     shards: int
     """How many shards the beats are divided among."""
     places: Places
     """All of the site's, checked."""
+    by: str = ""
+    """Who changed them: a person's id, or ``cli:USER``; empty where the file was edited by hand."""
+    at_ms: int = 0
+    """When they did, by their machine's clock (epoch ms)."""
 
 
 def encode_places(record: PlacesRecord) -> bytes:

@@ -21,7 +21,8 @@ class Taker:
     def __init__(self, places=None):
         self.places, self.given, self.stuck = places, [], False
 
-    def change_places(self, places):
+    def change_places(self, places, by="", at_ms=0):
+        self.said = by, at_ms
         self.given.append(places)
         if not self.stuck:
             self.places = places
