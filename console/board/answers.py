@@ -14,6 +14,7 @@ from starlette.responses import Response
 from console.board.commands import BrokerAwayError, UnconfirmedError
 from stream.sentences.catalogue import Sentences
 from stream.sentences.languages import accepted, choose_language
+from stream.sentences.plain import plain
 from stream.sinks.store.tables import StoreMissingError
 
 T = TypeVar("T")
@@ -44,6 +45,8 @@ def json_response(document: Any, status: int = 200) -> Response:  # noqa: ANN401
 def answer(request: Request, status: int, key: str, values: dict[str, object]) -> Response:
     """Return an error's answer."""
     language = language_of(request)
+    if "detail" in values:
+        values = {**values, "detail": plain(str(values["detail"]), language)}
     response = json_response({"error": key, "message": Sentences(language)(f"board-error-{key}", **values)}, status)
     response.headers["Content-Language"] = language
     return response
@@ -83,14 +86,14 @@ async def on_crash(request: Request, _error: Exception) -> Response:
     return answer(request, 500, "internal", {"path": request.url.path[:100], "method": request.method})
 
 
-async def read_body(request: Request, kind: type[T]) -> T:
-    """Return what a request says. Raises `ApiError` where it is not JSON, too long, or something else."""
+async def read_body(request: Request, kind: type[T], most: int = MAX_BODY) -> T:
+    """Return what a request says. Raises `ApiError` where it is no JSON, longer than `most`, or something else."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise ApiError(415, "not_json")
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
+        if len(body) > most:
             raise ApiError(413, "too_long")
     try:
         return msgspec.json.decode(body, type=kind)

@@ -19,9 +19,9 @@ from console.board.answers import ApiError, on_api_error, on_crash, on_http_erro
 from console.board.board_config import BoardConfig
 from console.board.commands import BrokerAwayError
 from console.board.hub import Asker, Board
+from console.board.operations import route
 from console.board.pages import DOORS, PAGES
-from console.board.routes import api_routes as routes
-from console.board.routes import people_routes as people
+from console.board.routes import alert_routes, api_routes, people_routes
 from console.board.security import SecureHeaders
 from console.board.who import SignedIn, need
 from ingest.events import Command, PatrolDid
@@ -30,6 +30,8 @@ from ingest.sqlite import StorageError
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError
 
+OPERATIONS: Final = (*api_routes.OPERATIONS, *alert_routes.OPERATIONS, *people_routes.OPERATIONS)
+"""All that the API does; without a right it is for everybody who was let in, or one of `who.OPEN`."""
 STATIC_DIR: Final = Path(__file__).resolve().parent.parent / "static"
 
 
@@ -75,7 +77,7 @@ def make_app(
             board.asker.close()
 
     app = Starlette(
-        routes=[*_pages(), *_api(), *_files()],
+        routes=[*_pages(), *map(route, OPERATIONS), *_files()],
         middleware=[Middleware(SecureHeaders, names=config.hosts), Middleware(SignedIn, doors=board.doors)],
         exception_handlers={
             ApiError: on_api_error,
@@ -97,38 +99,8 @@ def _pages() -> list[BaseRoute]:
     ]
 
 
-def _api() -> list[BaseRoute]:
-    """Return the API's routes; what is without a right is for everybody who was let in, or one of `who.OPEN`."""
-    return [
-        Route("/healthz", routes.healthz),
-        Route("/ca.crt", routes.authority),
-        Route("/api/me", people.me),
-        Route("/api/sign-in", people.sign_in, methods=["POST"]),
-        Route("/api/sign-out", people.sign_out, methods=["POST"]),
-        Route("/api/link", people.open_link, methods=["POST"]),
-        Route("/api/password", people.password, methods=["POST"]),
-        Route("/api/people", need("links", people.people, seen=True)),
-        Route("/api/people/{id}/link", need("links", people.make_link), methods=["POST"]),
-        Route("/api/links/{id}/revoke", need("links", people.revoke_link), methods=["POST"]),
-        Route("/api/did", need("did", people.did), methods=["POST"]),
-        Route("/api/site", need("hotspots", routes.site)),
-        Route("/api/overview", need("hotspots", routes.overview)),
-        Route("/api/events", need("hotspots", routes.events)),
-        Route("/api/hotspots", need("hotspots", routes.hotspots)),
-        Route("/api/device/{id}", need("alerts", routes.device, seen=True)),
-        Route("/api/alerts", need("alerts", routes.alerts)),
-        Route("/api/alerts/{id}", need("alerts", routes.alert, seen=True)),
-        Route("/api/incidents", need("alerts", routes.incidents, seen=True)),
-        Route("/api/plan", need("plan", routes.plan)),
-        Route("/api/alerts/{id}/seen", need("alerts", routes.seen), methods=["POST"]),
-        Route("/api/alerts/{id}/acknowledge", need("acknowledge", routes.acknowledge), methods=["POST"]),
-        Route("/api/alerts/{id}/clear", need("clear", routes.clear), methods=["POST"]),
-    ]
-
-
 def _files() -> list[BaseRoute]:
     return [
         Mount("/static", StaticFiles(directory=STATIC_DIR)),
-        Route("/locale/{language}.json", routes.locale),
         Mount("/vendor/leaflet", StaticFiles(directory=leaflet.BASE_DIR)),
     ]

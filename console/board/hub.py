@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
+from starlette.requests import HTTPConnection
 
 from console.board import overview
 from console.board.board_config import BoardConfig
@@ -35,6 +36,7 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _PLACES_S: Final = 2.0
+HOUR_MS: Final = 3_600_000
 POLL_S: Final = 0.5
 """How often the store is looked at; also the least time between two pushes."""
 
@@ -305,3 +307,9 @@ class Board:
             await asyncio.sleep(_PLACES_S)
             if await asyncio.to_thread(self.file.look) is not None:
                 await self.hub.replace_places(self.file.version)
+
+
+def board_of(request: HTTPConnection) -> Board:
+    """Return what the routes share."""
+    found: Board = request.app.state.board
+    return found

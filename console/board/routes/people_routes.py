@@ -10,8 +10,9 @@ import segno
 from starlette.requests import Request
 from starlette.responses import Response
 
-from console.board.answers import ApiError, json_response, one_line, read_body
-from console.board.hub import Board
+from console.board.answers import ApiError, json_response, one_line
+from console.board.hub import board_of
+from console.board.operations import Body, Operation, told
 from console.board.who import noted_order, place_of, press_of, session_cookie, who_of
 from console.people.links import LinkError
 from console.people.passwords import PasswordError
@@ -26,28 +27,40 @@ _KNOWN_S: Final = 180 * 86_400
 _MOST_VALID_H: Final = 24 * 31
 _OLDEST_MS: Final = 86_400_000
 """What was pressed before that is not said any more: the node would take it for something of now."""
+_NO_LINK: Final = ("403 link_expired", "403 link_forged", "403 link_other", "403 link_purpose", "403 link_revoked")
+_BAD_PASSWORD: Final = ("422 password_easy", "422 password_long", "422 password_short")
 Word = Annotated[str, msgspec.Meta(max_length=400)]
 
 
-class _SignIn(msgspec.Struct, forbid_unknown_fields=True):
+class SignIn(Body, frozen=True):
+    """An account's id and password."""
+
     id: Word
     password: Word
 
 
-class _NewPassword(msgspec.Struct, forbid_unknown_fields=True):
+class NewPassword(Body, frozen=True):
+    """A password in the place of the old one."""
+
     new: Word
     old: Word = ""
 
 
-class _Token(msgspec.Struct, forbid_unknown_fields=True):
+class LinkToken(Body, frozen=True):
+    """What stands behind the # of a personal link."""
+
     token: Word
 
 
-class _NewLink(msgspec.Struct, forbid_unknown_fields=True):
+class NewLink(Body, frozen=True):
+    """For how long a patrol's link opens something."""
+
     valid_h: Annotated[float, msgspec.Meta(gt=0, le=_MOST_VALID_H)] = 14.0
 
 
-class _Said(msgspec.Struct, forbid_unknown_fields=True):
+class Said(Body, frozen=True):
+    """What an officer has done."""
+
     what: DidWhat
     stop: Word = ""
     note: Annotated[str, msgspec.Meta(max_length=1000)] = ""
@@ -55,11 +68,6 @@ class _Said(msgspec.Struct, forbid_unknown_fields=True):
     """Of one press of a button: its repeats say nothing new."""
     at_ms: EpochMs | None = None
     """When it was pressed, where that was before it could be sent; by the site's clock."""
-
-
-def _board(request: Request) -> Board:
-    board: Board = request.app.state.board
-    return board
 
 
 def _visitor(request: Request) -> Visitor:
@@ -76,7 +84,7 @@ def _told(person: Person) -> dict[str, Any]:
 
 async def me(request: Request) -> Response:
     """GET /api/me: who asks and what they may do; what a page needs before anybody has signed in."""
-    who, board = who_of(request), _board(request)
+    who, board = who_of(request), board_of(request)
     visitor = who.visitor
     return json_response(
         {
@@ -102,7 +110,7 @@ async def me(request: Request) -> Response:
 
 async def sign_in(request: Request) -> Response:
     """POST /api/sign-in: begin a session with an id and a password."""
-    asked, board, known = await read_body(request, _SignIn), _board(request), request.cookies.get(_KNOWN, "")[:400]
+    asked, board, known = told(request, SignIn), board_of(request), request.cookies.get(_KNOWN, "")[:400]
     if not who_of(request).accounts:
         raise ApiError(409, "no_accounts")
     people = board.doors.people
@@ -122,7 +130,7 @@ async def sign_in(request: Request) -> Response:
 
 async def open_link(request: Request) -> Response:
     """POST /api/link: begin a session with a personal link's token."""
-    asked, board, visitor = await read_body(request, _Token), _board(request), who_of(request).visitor
+    asked, board, visitor = told(request, LinkToken), board_of(request), who_of(request).visitor
     if not who_of(request).accounts:
         raise ApiError(409, "no_accounts")
     beside = None if visitor is None else visitor.person
@@ -138,7 +146,7 @@ async def open_link(request: Request) -> Response:
 
 async def _begun(request: Request, token: str) -> Response:
     """Return the answer that begins a session, and ends the one before it in this browser."""
-    board, before = _board(request), who_of(request)
+    board, before = board_of(request), who_of(request)
     if before.visitor is not None:
         await anyio.to_thread.run_sync(board.doors.people.sign_out, before.token)
     now = await board.doors.who(token)
@@ -153,7 +161,7 @@ async def _begun(request: Request, token: str) -> Response:
 
 async def sign_out(request: Request) -> Response:
     """POST /api/sign-out: end the session."""
-    await anyio.to_thread.run_sync(_board(request).doors.people.sign_out, who_of(request).token)
+    await anyio.to_thread.run_sync(board_of(request).doors.people.sign_out, who_of(request).token)
     response = json_response({})
     name, secure = session_cookie(request), request.url.scheme == "https"
     response.delete_cookie(name, httponly=True, secure=secure, samesite="lax")
@@ -162,8 +170,8 @@ async def sign_out(request: Request) -> Response:
 
 async def password(request: Request) -> Response:
     """POST /api/password: change one's password; the old one is asked for, unless a link was made for it."""
-    visitor, who, asked = _visitor(request), who_of(request), await read_body(request, _NewPassword)
-    people, slow = _board(request).doors.people, _board(request).doors.slow
+    visitor, who, asked = _visitor(request), who_of(request), told(request, NewPassword)
+    people, slow = board_of(request).doors.people, board_of(request).doors.slow
     try:
         if visitor.purpose == "password":
             begun = await anyio.to_thread.run_sync(people.set_by_link, who.token, asked.new, limiter=slow)
@@ -189,7 +197,7 @@ def _refused(error: SignInError) -> ApiError:
 
 async def people(request: Request) -> Response:
     """GET /api/people: who there is, and the links that are open."""
-    store = _board(request).doors.people
+    store = board_of(request).doors.people
     everybody = await anyio.to_thread.run_sync(lambda: (store.all(), store.links()))
     links: dict[str, list[dict[str, Any]]] = {}
     for link in everybody[1]:
@@ -200,8 +208,8 @@ async def people(request: Request) -> Response:
 
 async def make_link(request: Request) -> Response:
     """POST /api/people/{id}/link: a patrol's personal link, with its QR code; nobody else's can be made here."""
-    visitor, asked, identifier = _visitor(request), await read_body(request, _NewLink), request.path_params["id"]
-    store = _board(request).doors.people
+    visitor, asked, identifier = _visitor(request), told(request, NewLink), request.path_params["id"]
+    store = board_of(request).doors.people
     person = await anyio.to_thread.run_sync(store.person, identifier)
     if person is None or not person.active:
         raise ApiError(404, "no_person", id=identifier[:64])
@@ -217,7 +225,7 @@ async def make_link(request: Request) -> Response:
 
 async def revoke_link(request: Request) -> Response:
     """POST /api/links/{id}/revoke: let a patrol's link open nothing more."""
-    visitor, identifier, store = _visitor(request), request.path_params["id"], _board(request).doors.people
+    visitor, identifier, store = _visitor(request), request.path_params["id"], board_of(request).doors.people
 
     def revoke() -> bool:
         if all(link.id != identifier or link.purpose != "patrol" for link in store.links()):
@@ -236,7 +244,7 @@ async def revoke_link(request: Request) -> Response:
 
 async def did(request: Request) -> Response:
     """POST /api/did: what the officer who is signed in has done of their stops; 202 once the broker has it."""
-    visitor, asked, board = _visitor(request), await read_body(request, _Said), _board(request)
+    visitor, asked, board = _visitor(request), told(request, Said), board_of(request)
     officer = visitor.person.officer
     if not officer:
         raise ApiError(403, "no_officer")
@@ -259,3 +267,75 @@ async def did(request: Request) -> Response:
     send = partial(board.say, officer, message)
     await noted_order(request, send, "did", asked.stop, press, done=asked.what, **pressed)
     return json_response({"id": asked.id, "officer": officer, "what": asked.what, "stop": asked.stop}, 202)
+
+
+OPERATIONS: Final = (
+    Operation(path="/api/me", endpoint=me, says="Who asks and what they may do."),
+    Operation(
+        method="POST",
+        path="/api/sign-in",
+        endpoint=sign_in,
+        body=SignIn,
+        errors=("403 wrong_password", "409 no_accounts", "429 locked"),
+        says="Begin a session with an id and a password; its cookie comes with the answer.",
+    ),
+    Operation(
+        method="POST",
+        path="/api/link",
+        endpoint=open_link,
+        body=LinkToken,
+        errors=(*_NO_LINK, "409 no_accounts", "429 locked"),
+        says="Begin a session with the token of a personal link.",
+    ),
+    Operation(method="POST", path="/api/sign-out", endpoint=sign_out, says="End the session."),
+    Operation(
+        method="POST",
+        path="/api/password",
+        endpoint=password,
+        body=NewPassword,
+        errors=(*_NO_LINK, *_BAD_PASSWORD, "403 wrong_password", "403 no_right", "409 no_accounts", "429 locked"),
+        says="Change one's password; a link that was made for it needs no old one.",
+    ),
+    Operation(
+        path="/api/people",
+        endpoint=people,
+        right="links",
+        seen=True,
+        says="Who there is, with the links that are open.",
+    ),
+    Operation(
+        method="POST",
+        path="/api/people/{id}/link",
+        endpoint=make_link,
+        right="links",
+        body=NewLink,
+        status=201,
+        errors=("404 no_person", "409 no_accounts"),
+        says="Make a patrol's personal link, with its QR code.",
+    ),
+    Operation(
+        method="POST",
+        path="/api/links/{id}/revoke",
+        endpoint=revoke_link,
+        right="links",
+        errors=("404 no_link", "409 no_accounts"),
+        says="Let a patrol's link open nothing more.",
+    ),
+    Operation(
+        method="POST",
+        path="/api/did",
+        endpoint=did,
+        right="did",
+        body=Said,
+        status=202,
+        errors=(
+            "403 no_officer",
+            "404 no_stop",
+            "409 no_accounts",
+            "409 too_old",
+            "503 broker_away",
+            "503 unconfirmed",
+        ),
+        says="Say what the officer who is signed in has done of their stops: answered once the broker has it.",
+    ),
+)
