@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
@@ -36,6 +37,7 @@ _AGAIN_MS: Final = 600_000
 _REPEATS_MS: Final = 60_000
 """So long what somebody is refused again is counted, before one entry says how often it was."""
 _MOST_NOTED: Final = 10_000
+_MOST_ASKED: Final = 1000
 _CHECK_MS: Final = 5_000
 _LOG: Final = logging.getLogger(__name__)
 
@@ -267,5 +269,6 @@ class SignedIn:
         if not who.accounts or who.visitor is not None or request.url.path in OPEN:
             return None
         if request.method == "GET" and request.url.path in ASKED_BY_NAME:
-            return RedirectResponse(f"/signin?next={request.url.path}", 303)
+            asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            return RedirectResponse(f"/signin?next={quote(asked[:_MOST_ASKED])}", 303)
         return answer(request, 401, "signed_out", {})

@@ -77,9 +77,9 @@ def test_browsers_of_2021_know_all_that_the_pages_use():
     assert not re.search(r"color-mix|@container|@layer|oklch|:has\([^)]*\)[^{]*,", CSS)
 
 
-(SUN,) = re.findall(r":root\.sun \{.*?\}", CSS, re.DOTALL)
-COLOURS = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", CSS.replace(SUN, "")))
-IN_THE_SUN = COLOURS | dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", SUN))
+(LIGHT,) = re.findall(r":root\[data-theme=\"light\"\] \{.*?\}", CSS, re.DOTALL)
+COLOURS = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", CSS.replace(LIGHT, "")))
+IN_THE_SUN = COLOURS | dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", LIGHT))
 PAIRS = [
     *[("text", ground) for ground in ("ground", "panel", "raised", "raised-2", "critical-ground", "warning-ground")],
     *[("soft", ground) for ground in ("ground", "panel", "raised", "raised-2", "critical-ground", "warning-ground")],

@@ -32,9 +32,12 @@ export const post = (path, body, options = {}) =>
 /** Send a command; `by` is a name where the site has no accounts. */
 export const command = (alert, action, by, note = "") => post(`/api/alerts/${encodeURIComponent(alert)}/${action}`, { by, note });
 
+/** Return this page with its filters, for an address that leads back to it. */
+export const here = () => encodeURIComponent(location.pathname + location.search).replace(/%2F/g, "/");
+
 /** Go where one signs in, as nobody is any more; and back to this page from there. */
 export function leave() {
-  location.assign(`/signin?next=${location.pathname}`);
+  location.assign(`/signin?next=${here()}`);
 }
 
 let source = null;

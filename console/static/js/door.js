@@ -4,14 +4,14 @@ import { get, post } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
 import { currentLanguage, firstLanguage, forgetLanguage, minutes, named, pick, recall, remember, setLanguage, setZone, t, word } from "./i18n.js";
 
-const PAGES = ["/", "/plan", "/patrol", "/password"];
 let me = null;
 let chosen = false; // whether somebody has chosen a language on this page
 let draw = () => {};
 
+/** Return the page that was asked for before, with its filters; nobody's link leads from here to another server. */
 const wanted = () => {
   const next = new URLSearchParams(location.search).get("next");
-  return PAGES.includes(next) ? next : null;
+  return next && /^\/(?![/\\])/.test(next) && new URL(next, location.origin).origin === location.origin ? next : null;
 };
 
 /** Forget which language somebody else has chosen in this browser. */

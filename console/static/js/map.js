@@ -172,7 +172,7 @@ function inSight() {
   if (devices.length <= CROWDED) return devices;
   if (!dots) {
     const renderer = L.canvas({ pane: "dots", padding: 0.3 });
-    dots = devices.map((d) => L.circleMarker([d.lat, d.lon], { renderer, radius: 3, weight: 0, fillColor: "#a9c3dc", fillOpacity: 0.9 }).on("click", () => select(d.id)).addTo(map));
+    dots = devices.map((d) => L.circleMarker([d.lat, d.lon], { renderer, radius: 3, weight: 0, className: "dot", fillOpacity: 0.9 }).on("click", () => select(d.id)).addTo(map));
   }
   const view = map.getBounds().pad(0.1);
   const seen = devices.filter((d) => view.contains([d.lat, d.lon]));

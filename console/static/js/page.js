@@ -1,7 +1,8 @@
 // What every page begins with: the site, its languages, the clock, how far the page can be believed, and the changes.
 
-import { checkLink, get, listen, post } from "./api.js";
+import { checkLink, get, here, listen, post } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
+import { buildHead, startHead } from "./head.js";
 import { line, sign } from "./icons.js";
 import { currentLanguage, day, firstLanguage, minutes, named, pick, seconds, setLanguage, setZone, span, t, when, word } from "./i18n.js";
 import { showLinks } from "./links.js";
@@ -89,7 +90,7 @@ function drawPerson() {
       el("span", { class: "muted" }, `${word("role", person.role)} · ${person.id}`),
       el("span", { class: "muted" }, t("person-until", { time: when(ends, ends - state.me.left_ms) })),
       person.officer && may("did") && location.pathname !== "/patrol" && el("a", { class: "tool", href: "/patrol" }, t("patrol-page")),
-      location.pathname === "/patrol" && el("a", { class: "tool", href: "/" }, t("plan-board")),
+      location.pathname === "/patrol" && el("a", { class: "tool", href: "/" }, t("page-board")),
       may("links") && el("button", { type: "button", onclick: showLinks }, t("patrol-links")),
       !purpose && el("a", { class: "tool", href: "/password" }, t("person-password")),
       el("button", { type: "button", onclick: out }, t("person-sign_out")),
@@ -105,7 +106,7 @@ function drawEnd() {
   bar.hidden = left > SOON_MS || state.me.purpose !== null;
   if (!bar.hidden && bar.dataset.lang !== currentLanguage()) {
     bar.dataset.lang = currentLanguage();
-    put(bar, t("person-ends", { time: minutes(state.me.ends_ms) }), el("a", { href: `/signin?again=1&next=${location.pathname}` }, t("person-again")));
+    put(bar, t("person-ends", { time: minutes(state.me.ends_ms) }), el("a", { href: `/signin?again=1&next=${here()}` }, t("person-again")));
   }
 }
 
@@ -122,17 +123,18 @@ async function ask(path) {
 
 /** Load the site, set the language, and wire the language buttons. */
 export async function startPage() {
+  buildHead();
   await setLanguage(firstLanguage());
   state.me = { ...(await ask("/api/me")), heardAt: performance.now() };
   state.site = await ask("/api/site");
   state.officer = state.me.person?.name ?? "";
   for (const node of document.querySelectorAll("[data-right]")) node.hidden = !may(node.dataset.right);
   document.body.dataset.alerts = may("alerts") ? "shown" : "not-shown";
-  document.addEventListener("pointerdown", (event) => !byId("person").contains(event.target) && byId("person").removeAttribute("open"));
   setZone(state.site.timezone);
   for (const device of state.site.devices) state.devices.set(device.id, device);
   for (const beat of state.site.beats) state.beats.set(beat.id, beat);
   await setLanguage(firstLanguage(state.site));
+  startHead();
   put(byId("languages"), Object.entries(state.site.languages).map(([language, name]) => {
     const choose = async () => {
       await setLanguage(language, { remembered: true });

@@ -254,8 +254,7 @@ function soon() {
 function light() {
   const hour = Number(minutes(siteNow()).slice(0, 2));
   const sun = (recall(LIGHT) ?? (hour >= 7 && hour < 18 ? "sun" : "night")) === "sun";
-  document.documentElement.classList.toggle("sun", sun);
-  document.querySelector("[name=theme-color]").content = sun ? "#ffffff" : "#0d1319";
+  window.patrolgridTheme.show(sun ? "light" : "dark");
   say(byId("light"), t(sun ? "patrol-night" : "patrol-sun"));
   byId("light").onclick = () => {
     remember(LIGHT, sun ? "night" : "sun");

@@ -103,7 +103,7 @@ function staffingTable(sheet) {
   const cell = (asked, there, scale) => {
     const short = asked > there + 0.05;
     const node = el("td", { class: short ? "short" : "", title: t("plan-asked_there", { asked: number(asked, 1), there: number(there, 1) }) }, number(asked, 1));
-    node.style.setProperty("--asked", (0.55 * asked / scale).toFixed(2));
+    node.style.setProperty("--share", (0.55 * asked / scale).toFixed(2));
     return node;
   };
   const line = (name, cells, className = "") => el("tr", { class: className }, el("th", { scope: "row" }, name), cells);
