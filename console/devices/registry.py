@@ -68,6 +68,8 @@ class Registry:
     ----------
     settings, site_dir
         Of the site, and its folder.
+    by
+        Who does it: a person's id, or ``cli:USER``.
     noting
         Called for each change with the word for the audit log, the device, and what else is known of it.
     login
@@ -81,12 +83,13 @@ class Registry:
         self,
         settings: Settings,
         site_dir: Path,
+        by: str,
         noting: Callable[[str, str, Mapping[str, object]], None],
         login: BrokerAddress | None = None,
     ) -> None:
         self.settings, self._site_dir, self._noting = settings, site_dir, noting
         self._login = settings.broker if login is None else login
-        self._list = DeviceList(settings)
+        self._list = DeviceList(settings, by)
 
     @property
     def places(self) -> Places:
@@ -97,6 +100,10 @@ class Registry:
     def has_accounts(self) -> bool:
         """Whether the devices' accounts are at a broker that `patrolgrid init` has set up."""
         return station_of(self.settings) is not None
+
+    def unwritable(self) -> str:
+        """Return why the places file cannot be changed; empty where it can."""
+        return self._list.unwritable()
 
     def credentials(self) -> Credentials:
         """Return what devices connect with. Raises `PkiError` where `init` has set up no broker."""
@@ -169,7 +176,9 @@ class Registry:
             if not kind:
                 raise CommandError(f"nobody can tell what {one.shown} is, expected --type {', '.join(DEVICE_TYPES)}", 2)
             beat = beat or ("" if at is not None else one.beat)
-            self._list.add(device, kind, at=at, beat=beat, name=name or one.name, bindings=bindings)
+            self._list.add(
+                device, kind, at=at, beat=beat, name=name or one.name, bindings=bindings, what="device-approve"
+            )
             self._begin(device)
         self._note("approve", device, heard=one.shown)
         return device
@@ -196,7 +205,7 @@ class Registry:
 
     def retire(self, device: str, why: str) -> None:
         """Take a device out, with all that it connects with."""
-        self._list.remove(device)
+        self._list.remove(device, why)
         if self.has_accounts:
             self._claims().end(device)
             self.credentials().take(device, why)

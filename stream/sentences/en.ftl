@@ -942,7 +942,7 @@ device-bound = { $what } is a part of { $device } from now on.
 device-moved = { $device } is in beat { $beat } now. It has to publish on { $topic } (with an edge agent: `beat` of the device in edge.toml).
 device-named = { $device } is called { $name } from now on.
 device-replaced = What { $device } had gets in no more. A fresh password is made; what was learned of it stays.
-device-retired = { $device } is retired: its account is gone, and it is out of the places file (that of before is { $before }).
+device-retired = { $device } is retired: its account is gone, and it is out of the places file (`patrolgrid places undo` puts it back).
 device-sheet = The technician's page is { $file }: open it in a browser and print it. It holds a secret; delete it afterwards.
 device-code = The code { $code } works once, until { $until }. Instead of the page, on the device:
     {"  "}patrolgrid edge claim { $ticket }

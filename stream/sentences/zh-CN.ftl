@@ -817,7 +817,7 @@ device-bound = { $what } 从现在起属于 { $device }。
 device-moved = { $device } 现在属于网格 { $beat }，须改在 { $topic } 上发布（用边缘代理时：修改 edge.toml 中该设备的 `beat`）。
 device-named = { $device } 现名为“{ $name }”。
 device-replaced = { $device } 原来的凭据已不能接入，已生成新密码；已学到的规律保留。
-device-retired = { $device } 已退役：账号已删除，也已从点位文件中移除（原文件保存为 { $before }）。
+device-retired = { $device } 已退役：账号已删除，也已从点位文件中移除（`patrolgrid places undo` 可恢复）。
 device-sheet = 安装单为 { $file }：用浏览器打开并打印。其中含有机密，打印后请删除。
 device-code = 代码 { $code } 只能用一次，有效期至 { $until }。也可不用安装单，直接在设备上执行：
     {"  "}patrolgrid edge claim { $ticket }

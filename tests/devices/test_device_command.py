@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 import re
 from contextlib import closing
@@ -19,6 +20,7 @@ from ingest import topics
 from ingest.edge.edge_file import load_edge_file
 from ingest.health import AgentReport, Stranger
 from ingest.places import load_places
+from ingest.places.places_book import PlacesBook
 from stream.sinks.store.store_sink import StoreSink
 from tests.stream import make_results as make
 from tests.stream.make_results import T0
@@ -167,7 +169,8 @@ def test_a_retired_device_is_out_of_everything(station, capsys):
     wait_for(lambda: not station.client("cam-10", password).let_in(), "the broker knows it no more")
     with pytest.raises(ValueError, match="too old"):
         claimed(station.folder / "nowhere.toml", ticket)
-    assert (station.settings.places_file.with_name("places.before.geojson")).exists()
+    done = PlacesBook(station.settings.places_file).changes(limit=1)[0]
+    assert (done.what, done.by, done.about["device"]) == ("device-retire", f"cli:{getpass.getuser()}", "cam-10")
 
 
 def test_what_cannot_take_a_code_has_its_account_on_paper(station, tmp_path):

@@ -11,7 +11,6 @@ from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
 from console.common import add_settings_arguments, print_json, print_table, safe, settings_of_site, texts_of
-from console.devices.device_list import BEFORE
 from console.devices.registry import CODE_HOURS, Registry, Row
 from console.devices.waiting import Unbound
 from console.errors import CommandError
@@ -94,7 +93,8 @@ def _sheet_arguments(child: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Do what is asked. Raises `CommandError`, `PkiError`."""
     settings, site = settings_of_site(options, new=True)
-    texts, registry = texts_of(options, settings), Registry(settings, site.folder, partial(_note, site.folder))
+    by = f"cli:{getpass.getuser()}"
+    texts, registry = texts_of(options, settings), Registry(settings, site.folder, by, partial(_note, site.folder, by))
     if options.action == "list":
         return _list(options, registry, texts)
     device = "" if options.action == "approve" else str(options.id)
@@ -115,17 +115,17 @@ def run(options: argparse.Namespace) -> int:
             print(texts("device-replaced", device=device))
         case "retire":
             registry.retire(device, options.why)
-            print(texts("device-retired", device=device, before=BEFORE))
+            print(texts("device-retired", device=device))
     if options.action == "sheet" or getattr(options, "sheet", False):
         _sheet(options, registry, texts, device)
     return 0
 
 
-def _note(site_dir: Path, what: str, device: str, detail: Mapping[str, object]) -> None:
+def _note(site_dir: Path, by: str, what: str, device: str, detail: Mapping[str, object]) -> None:
     """Write into the audit log, where the site has one."""
     if has_file(site_dir):
         with closing(PeopleFile(site_dir)) as file:
-            Audit(file).note(f"cli:{getpass.getuser()}", what, device, **detail)
+            Audit(file).note(by, what, device, **detail)
 
 
 def _tell_added(registry: Registry, texts: Sentences, device: str) -> None:
