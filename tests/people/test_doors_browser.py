@@ -100,8 +100,8 @@ def test_an_officer_signs_in_acknowledges_and_signs_out(board, watched, size, la
     assert (command.action, command.by, command.name) == ("acknowledge", "wang", "王磊")
     page.click("#person summary")
     fits(page)
-    assert page.locator(".menu .muted").first.inner_text() == role
-    page.click(".menu button >> nth=-1")
+    assert page.locator("#person .menu .muted").first.inner_text() == role
+    page.click("#person .menu button >> nth=-1")
     page.wait_for_url("**/signin")
     page.go_back()
     page.wait_for_selector("[name=id]")

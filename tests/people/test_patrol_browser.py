@@ -170,7 +170,7 @@ def test_whoever_may_make_links_shows_a_code_on_the_board_and_withdraws_it(board
     page = open_page("/signin", "[name=id]", viewport=SIZES["screen"])
     sign_in(page)
     page.click("#person summary")
-    page.click(".menu button >> nth=0")
+    page.click("#person .menu button >> nth=0")
     row = page.locator("[data-person=p9]")
     before = {link.id for link in people.links()}
     row.get_by_role("button", name="Show code").click()
@@ -182,7 +182,7 @@ def test_whoever_may_make_links_shows_a_code_on_the_board_and_withdraws_it(board
     assert (made.person, made.purpose) == ("p9", "patrol")
     page.keyboard.press("Escape")
     page.click("#person summary")
-    page.click(".menu button >> nth=0")
+    page.click("#person .menu button >> nth=0")
     row.get_by_role("button", name="Withdraw").click()
     row.get_by_role("button", name="Withdraw").wait_for(state="detached")
     assert [link for link in people.links() if link.person == "p9"] == []
