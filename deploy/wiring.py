@@ -31,6 +31,7 @@ from ingest.gateway.quarantine import Quarantine
 from ingest.log import Log, Record, SqliteLog
 from ingest.log.kafka_address import records_topic
 from ingest.places import Places, PlacesError
+from ingest.places.places_book import PlacesBook
 from ingest.setup.extras import load
 from ingest.setup.settings import SettingsError
 from ingest.shards import ShardMap
@@ -80,6 +81,12 @@ def open_places(settings: Settings, folder: Path) -> PlacesFile:
         check_places(places, settings, settings.places_file)
 
     return PlacesFile(settings.places_file, folder / LAST_GOOD, check)
+
+
+def open_book(settings: Settings) -> PlacesBook:
+    """Return the way by which a site's places file is changed, with the same checks."""
+    path = settings.places_file
+    return PlacesBook(path, lambda places: check_places(places, settings, path))
 
 
 def check_places(places: Places, settings: Settings, path: Path) -> None:

@@ -17,8 +17,6 @@ from ingest.places.places_book import PlacesBook
 from ingest.topics import ID_PATTERN
 
 Features = list[dict[str, Any]]
-BEFORE: Final = "places.before.geojson"
-"""The file of before, which `patrolgrid places import` leaves beside it."""
 _MOST_NAME: Final = 200
 
 

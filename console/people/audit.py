@@ -7,14 +7,17 @@ Whoever may write the file can still cut off its end, or make the whole chain an
 and hash of the newest entry, which is kept elsewhere: at the broker as a retained message, and on paper.
 """
 
+import getpass
 import hmac
 import json
 import re
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from console.people.people_file import PeopleFile
+from console.people.people_file import PeopleFile, has_file
 from ingest.clock import wall_ms
 
 _BEGINNING: Final = bytes(32)
@@ -143,6 +146,18 @@ class Audit:
         while found := self._file.rows(f"{_COLUMNS} WHERE number > ? ORDER BY number LIMIT ?", last, _BATCH):
             yield from found
             last = found[-1][0]
+
+
+def person_here() -> str:
+    """Return who is at this machine, as the audit log names them: ``cli:USER``."""
+    return f"cli:{getpass.getuser()}"
+
+
+def note_here(site_dir: Path, what: str, about: str, **detail: object) -> None:
+    """Write what is done at this machine into the audit log of a site, where it has one."""
+    if has_file(site_dir):
+        with closing(PeopleFile(site_dir)) as file:
+            Audit(file).note(person_here(), what, about, **detail)
 
 
 def read_head(text: str) -> Head:

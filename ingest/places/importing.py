@@ -66,6 +66,33 @@ class Merged(NamedTuple):
     """What was taken out with the example."""
 
 
+class Brought(NamedTuple):
+    """What a file brings into a places file."""
+
+    merged: Merged
+    faults: list[tuple[int, str]]
+    """Line and why of what is not taken."""
+    renamed: list[tuple[int, str, str]]
+    """Line, what was written, and the id that was made of it: a device that speaks under the first is not known."""
+
+
+def bring(document: dict[str, Any], places: Places, file: Path, name: str, *, without_example: bool = False) -> Brought:
+    """Return what the devices of a CSV, or the features of a GeoJSON, make of a places file; `name` is that of theirs.
+
+    Raises `ingest.codecs.csv_files.CsvError`, `PlacesError`, OSError for a file of which nothing can be read.
+    """
+    faults: list[tuple[int, str]] = []
+    if file.suffix.lower() in {".geojson", ".json"}:
+        sources = take_features(file.read_bytes(), name)
+    else:
+        bad = BadRows()
+        sources = read_devices(file, bad)
+        faults += [(row.line, row.why) for row in bad]
+    coming = in_beats(sources, places, name, faults)
+    renamed = [(one.line, one.written, one.key[1]) for one in coming if one.written]
+    return Brought(merge(document, coming, without_example=without_example), faults, renamed)
+
+
 def read_devices(path: Path, bad: BadRows) -> list[Incoming]:
     """Return the devices of a CSV with the columns ``id,type,name,lon,lat,beat``, or other names of them.
 
@@ -90,16 +117,11 @@ def _device(line: int, row: dict[str, str]) -> Incoming:
     return Incoming(line, feature, _instead_of(identifier, properties["id"]))
 
 
-def read_features(path: Path) -> list[Incoming]:
+def take_features(content: bytes, name: str) -> list[Incoming]:
     """Return the features of a GeoJSON file, brought to the form of the places file as far as they can be understood.
 
-    Raises `PlacesError` where it is none, OSError.
+    Raises `PlacesError` where it is none.
     """
-    return take_features(path.read_bytes(), str(path))
-
-
-def take_features(content: bytes, name: str) -> list[Incoming]:
-    """Return the features in the content of a GeoJSON file as `read_features` does. Raises `PlacesError`."""
     document = decoded(content, name)
     features = document.get("features") if isinstance(document, dict) else None
     if not isinstance(features, list):

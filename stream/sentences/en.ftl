@@ -2474,5 +2474,38 @@ places-first = { $file } has to be put right first
 places-id = { $written } cannot be an id; its id, in its topic and as its account, is { $id }
 places-import = added: { $added }, changed: { $changed }, as before: { $same }
 places-gone = taken out with the example: { $names }
-places-written = written: { $file } (the file of before: { $before }). A running node takes it up within seconds.
+places-written = written: { $file }. A running node takes it up within seconds; `patrolgrid places undo { $number }` takes it back.
+places-changes-number = change
+places-changes-at = when
+places-changes-by = who
+places-changes-what = what
+places-changes-none = nobody has changed the places file yet
+places-undone = change { $number } is taken back; that is change { $by }. A running node takes it up within seconds.
+place-nobody = by hand
+place-change = { $what ->
+    [device-add] put in
+    [device-approve] approved
+    [device-move] moved
+    [device-name] named
+    [device-bind] bound
+    [device-retire] retired
+    [import] imported from { $file }
+    [edit] edited on the map
+    [by-hand] edited in the file
+    [undo] change { $number } taken back
+   *[other] { $what }
+}
+place-changed = { $did }: { $features }{ $more ->
+    [0] { "" }
+    [one] {" "}and one more
+   *[other] {" "}and { $more } more
+}
+place-feature = { $kind ->
+    [beat] beat { $id }
+    [device] device { $id }
+    [street] street { $id }
+    [landmark] landmark { $id }
+    [site] the site’s name
+   *[other] { $kind } { $id }
+}
 places-accounts = accounts at the broker: { $names }; their passwords are in { $folder }

@@ -2268,5 +2268,37 @@ places-first = 请先改正 { $file }
 places-id = “{ $written }”不能用作编号（只能用字母、数字、- 和 _）；其主题和账号中的编号为 { $id }
 places-import = 新增{ $added }，修改{ $changed }，不变{ $same }
 places-gone = 已随示例删除：{ $names }
-places-written = 已写入 { $file }（原文件另存为 { $before }），运行中的节点数秒内生效。
+places-written = 已写入 { $file }，运行中的节点数秒内生效；`patrolgrid places undo { $number }` 可撤销。
+places-changes-number = 编号
+places-changes-at = 时间
+places-changes-by = 何人
+places-changes-what = 内容
+places-changes-none = 还没有人修改过点位文件
+places-undone = 第 { $number } 号修改已撤销，记为第 { $by } 号。运行中的节点数秒内生效。
+place-nobody = 手工
+place-change = { $what ->
+    [device-add] 新增
+    [device-approve] 批准接入
+    [device-move] 移动
+    [device-name] 改名
+    [device-bind] 绑定
+    [device-retire] 退役
+    [import] 从 { $file } 导入
+    [edit] 在地图上修改
+    [by-hand] 直接改了文件
+    [undo] 撤销第 { $number } 号修改
+   *[other] { $what }
+}
+place-changed = { $did }：{ $features }{ $more ->
+    [0] { "" }
+   *[other] {" "}等（另有 { $more } 项）
+}
+place-feature = { $kind ->
+    [beat] 网格 { $id }
+    [device] 设备 { $id }
+    [street] 街道 { $id }
+    [landmark] 地标 { $id }
+    [site] 站点名称
+   *[other] { $kind } { $id }
+}
 places-accounts = 消息代理账号：{ $names }；密码在 { $folder } 中

@@ -25,16 +25,14 @@ def said(capsys):
     return json.loads(capsys.readouterr().out)
 
 
-def test_good_rows_are_taken_bad_ones_named_and_the_file_of_before_kept(station, capsys):
-    before = (station / "places.geojson").read_bytes()
+def test_good_rows_are_taken_and_bad_ones_named(station, capsys):
     assert main(["places", "import", "list.csv", "--json"]) == 1
     assert said(capsys) == {
-        "added": ["mine"], "changed": [], "same": 0, "removed": [], "accounts": ["mine"], "written": True,
+        "added": ["mine"], "changed": [], "same": 0, "removed": [], "accounts": ["mine"], "written": True, "change": 1,
         "bad": [{"line": 3, "why": "type is 'airship', expected one of camera, gate, noise, smoke, heat, water, door, "
                  "manhole, environment"}],
         "ids": [],
     }  # fmt: skip
-    assert (station / "places.before.geojson").read_bytes() == before
     assert load_places(station / "places.geojson").devices["mine"].beat == "old-market"
     assert "mine:" in (station / "mosquitto" / "devices.passwd").read_text()
     assert (station / "secrets" / "devices" / "mine.password").stat().st_mode & 0o077 == 0
@@ -76,7 +74,7 @@ def test_a_file_that_is_wrong_already_is_put_right_first(station, capsys):
     told = capsys.readouterr()
     assert "line 9: feature 7 ('gate-01') has type 'fence'" in told.out
     assert "has to be put right first" in told.err
-    assert not (station / "places.before.geojson").exists()
+    assert not (station / "places.changes.db").exists()
 
 
 def test_a_check_names_what_the_rules_refuse_and_what_is_odd(station, capsys):
@@ -111,3 +109,21 @@ def test_the_chinese_officer_reads_chinese(station, capsys):
     shown = capsys.readouterr().out
     assert shown.startswith("可疑  places.geojson 第2行")
     assert "2个网格、9台设备、2条街道" in shown
+
+
+def test_who_changed_what_is_shown_and_taken_back(station, capsys):
+    before = load_places(station / "places.geojson")
+    assert main(["places", "changes", "--lang", "en"]) == 0
+    assert "nobody has changed" in capsys.readouterr().out
+    assert main(["places", "import", "list.csv", "--lang", "en"]) == 1
+    assert "`patrolgrid places undo 1` takes it back" in capsys.readouterr().out
+    assert main(["places", "changes", "--lang", "en"]) == 0
+    shown = capsys.readouterr().out
+    assert "cli:" in shown
+    assert "imported from list.csv: device mine" in shown
+    assert main(["places", "undo", "1", "--json"]) == 0
+    assert (said(capsys)["undoes"], load_places(station / "places.geojson")) == (1, before)
+    assert main(["places", "undo", "1"]) == 2
+    assert "change 1 has been taken back already" in capsys.readouterr().err
+    assert main(["places", "changes", "--lang", "zh-CN"]) == 0
+    assert "撤销第 1 号修改：设备 mine" in capsys.readouterr().out

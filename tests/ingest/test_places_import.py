@@ -7,7 +7,7 @@ import pytest
 from deploy.station.example_places import example_places
 from ingest.codecs.csv_files import BadRows
 from ingest.places import parse_places, read_places
-from ingest.places.importing import dump, in_beats, merge, read_devices, read_features
+from ingest.places.importing import dump, in_beats, merge, read_devices, take_features
 from ingest.places.place_findings import beat_at, find_all, outside_m
 
 EXAMPLE = example_places("Station", 121.47, 31.23, lambda what: f"what a {what} is for")
@@ -19,7 +19,7 @@ def put(tmp_path, name, content, *, without_example=False):
     path, faults = tmp_path / name, []
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     bad = BadRows()
-    found = read_devices(path, bad) if name.endswith(".csv") else read_features(path)
+    found = read_devices(path, bad) if name.endswith(".csv") else take_features(path.read_bytes(), str(path))
     faults += [(row.line, row.why) for row in bad]
     found = in_beats(found, parse_places(EXAMPLE), name, faults)
     merged = merge(EXAMPLE, found, without_example=without_example)

@@ -1,24 +1,35 @@
-"""``patrolgrid places``: what is wrong in a places file, by line; and devices, beats and streets from other files."""
+"""``patrolgrid places``: what is wrong in a places file, by line; what comes from other files; who changed what."""
 
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from console.common import add_settings_arguments, print_json, safe, settings_of, settings_of_site, texts_of
-from console.devices.device_list import BEFORE
+from console.common import (
+    add_settings_arguments,
+    local_time,
+    print_json,
+    print_table,
+    safe,
+    settings_of,
+    settings_of_site,
+    texts_of,
+)
+from console.devices.changes_told import change_in_words
 from console.errors import CommandError
+from console.people.audit import note_here, person_here
 from deploy.settings import Settings
 from deploy.station.station_accounts import accounts_of, tell_broker
 from deploy.station.station_files import station_of
-from deploy.wiring import check_places
-from ingest.codecs.csv_files import BadRows, CsvError
+from deploy.wiring import check_places, open_book
+from ingest.codecs.csv_files import CsvError
 from ingest.days.patrol_settings import roster_of
-from ingest.files import replace_file
-from ingest.places import Places
-from ingest.places.importing import Called, Incoming, Merged, dump, in_beats, merge, read_devices, read_features
+from ingest.places import Places, parse_places
+from ingest.places.importing import Brought, Called, Merged, bring
+from ingest.places.patches import Document
 from ingest.places.place_findings import ACCOUNTS, PlaceFinding, find_all
 from stream.sentences.catalogue import Sentences
 
@@ -29,11 +40,12 @@ examples:
   patrolgrid places import devices.csv --dry-run         id,type,name,lon,lat,beat; 设备编号,类型,名称,经度,纬度,网格
   patrolgrid places import devices.csv --without-example
   patrolgrid places import beats.geojson                 outlines and streets drawn in another program
+  patrolgrid places changes                              who changed what, and when
+  patrolgrid places undo 12                              take one of them back; what came after it stays
 
 What comes with the id of something that is there changes it; all else is added. Devices that are new get an account at
 the broker where `patrolgrid init` made its files. Exit code 1 where something is wrong or was not taken.
 """
-_EMPTY: Final[dict[str, Any]] = {"type": "FeatureCollection", "features": []}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,17 +57,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     taken.add_argument("file", type=Path, metavar="FILE", help="FILE.csv, or FILE.geojson")
     taken.add_argument("--without-example", action="store_true", help="take out what is left of `init`'s example")
     taken.add_argument("--dry-run", action="store_true", help="tell what would change, and write nothing")
-    for child in (check, taken):
+    changes = actions.add_parser("changes", help="show who has changed the site's places file, and what")
+    changes.add_argument("--limit", type=int, default=20, metavar="N", help="how many, the newest first (default: 20)")
+    undo = actions.add_parser("undo", help="take a change of the site's places file back")
+    undo.add_argument("number", type=int, metavar="NUMBER", help="as `places changes` shows it")
+    for child in (check, taken, changes, undo):
         add_settings_arguments(child, site=True)
         child.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check or import. Raises `CommandError`."""
+    """Do what is asked. Raises `CommandError`, `PlacesError`."""
     alone = options.action == "check" and options.file is not None  # a file that is of no site yet
     settings = settings_of(options) if alone else settings_of_site(options, new=True)[0]
     texts = texts_of(options, settings)
-    return (_check if options.action == "check" else _import)(options, settings, texts)
+    actions = {"check": _check, "import": _import, "changes": _changes, "undo": _undo}
+    return actions[options.action](options, settings, texts)
 
 
 def _check(options: argparse.Namespace, settings: Settings, texts: Sentences) -> int:
@@ -109,44 +126,70 @@ def _print(path: Path, found: list[PlaceFinding], texts: Sentences) -> None:
 
 
 def _import(options: argparse.Namespace, settings: Settings, texts: Sentences) -> int:
-    target = settings.places_file
-    before = _read(target) if target.exists() else dump(_EMPTY)
-    places, wrong = find_all(before, str(target))
-    if places is None or any(not one.code for one in wrong):
-        _print(target, [one for one in wrong if not one.code], texts)
-        raise CommandError(texts("places-first", file=str(target)))
-    faults: list[tuple[int, str]] = []
-    coming = in_beats(_sources(options.file, faults), places, str(options.file), faults)
-    merged = merge(msgspec.json.decode(before), coming, without_example=options.without_example)
-    content = dump(merged.document)
-    found = [one for one in _find(content, options.file, settings)[1] if not one.code]
-    if found:  # each is right alone, and together they are not
-        faults += [(0, one.error) for one in found]
-        merged = merged._replace(added=[], changed=[], gone=[])
-    written = bool(merged.added or merged.changed or merged.gone) and not options.dry_run
-    accounts: list[str] = []
-    if written:
-        if target.exists():
-            replace_file(target.with_name(BEFORE), before)
-        replace_file(target, content)
-        accounts = _accounts(settings, merged)
-    renamed = [(one.line, one.written, one.key[1]) for one in coming if one.written]
-    _tell_import(options, settings, texts, merged, faults, renamed, accounts if written else None)
-    return 1 if faults else 0
+    book, file = open_book(settings), options.file
+    now = book.read()
+    if now.wrong:
+        _print(book.path, [one for one in now.findings if not one.code], texts)
+        raise CommandError(texts("places-first", file=str(book.path)))
 
+    def brought(document: Document) -> Brought:
+        places = parse_places(document, str(book.path))
+        return bring(document, places, file, str(file), without_example=options.without_example)
 
-def _sources(file: Path, faults: list[tuple[int, str]]) -> list[Incoming]:
+    number = 0
     try:
-        if file.suffix.lower() in {".geojson", ".json"}:
-            return read_features(file)
-        bad = BadRows()
-        found = read_devices(file, bad)
+        found = brought(now.document)
+        then, patches = book.tried(lambda _: found.merged.document)
+        if then.wrong:  # each is right alone, and together they are not
+            faults = found.faults + [(0, text.replace(str(book.path), str(file))) for text in then.wrong]
+            found = found._replace(faults=faults, merged=found.merged._replace(added=[], changed=[], gone=[]))
+        elif patches and not options.dry_run:
+            done = book.change(
+                lambda document: brought(document).merged.document, person_here(), "import", file=file.name
+            )
+            number = done.number if done is not None else 0
     except CsvError as error:
         raise CommandError(str(error)) from error
     except OSError as error:
-        raise CommandError(f"{file}: {error.strerror}") from error
-    faults += [(row.line, row.why) for row in bad]
-    return found
+        raise CommandError(f"{error.filename or file}: {error.strerror or error}") from error
+    accounts: list[str] = []
+    if number:
+        accounts = _accounts(settings, found.merged)
+        note_here(settings.site_dir, "places-import", file.name, change=number)
+    _tell_import(options, settings, texts, found, accounts, number)
+    return 1 if found.faults else 0
+
+
+def _changes(options: argparse.Namespace, settings: Settings, texts: Sentences) -> int:
+    found = open_book(settings).changes(limit=options.limit)
+    if options.json:
+        print_json(msgspec.to_builtins(found))
+        return 0
+    if not found:
+        print(texts("places-changes-none"))
+    zone = ZoneInfo(settings.site.timezone)
+    header = [texts(f"places-changes-{name}") for name in ("number", "at", "by", "what")]
+    rows = [
+        (
+            one.number,
+            local_time(one.at_ms, zone),
+            safe(one.by or texts("place-nobody")),
+            safe(change_in_words(one, texts)),
+        )
+        for one in found
+    ]
+    print_table(header, rows)
+    return 0
+
+
+def _undo(options: argparse.Namespace, settings: Settings, texts: Sentences) -> int:
+    done = open_book(settings).undo(options.number, person_here())
+    note_here(settings.site_dir, "places-undo", str(options.number), change=done.number)
+    if options.json:
+        print_json(msgspec.to_builtins(done))
+    else:
+        print(texts("places-undone", number=str(options.number), by=str(done.number)))
+    return 0
 
 
 def _called(one: Called, texts: Sentences) -> str:
@@ -164,25 +207,16 @@ def _accounts(settings: Settings, merged: Merged) -> list[str]:
 
 
 def _tell_import(
-    options: argparse.Namespace,
-    settings: Settings,
-    texts: Sentences,
-    merged: Merged,
-    faults: list[tuple[int, str]],
-    renamed: list[tuple[int, str, str]],
-    accounts: list[str] | None,
+    options: argparse.Namespace, settings: Settings, texts: Sentences, found: Brought, accounts: list[str], number: int
 ) -> None:
-    """Say what became of a file.
-
-    `renamed` has (line, what was written, the id that was made of it): a device that speaks under the first is not
-    known. `accounts` are those that were made, None where nothing was written.
-    """
+    """Say what became of a file; `accounts` are those that were made, `number` is the change's, 0 for none."""
+    merged, faults, renamed = found
     if options.json:
         names = {"added": merged.added, "changed": merged.changed, "removed": merged.gone}
         shown = {key: [_called(one, texts) for one in some] for key, some in names.items()} | {"same": merged.same}
         bad = [{"line": line, "why": why} for line, why in sorted(faults)]
         made = [{"line": line, "written": written, "id": own} for line, written, own in renamed]
-        print_json({**shown, "ids": made, "accounts": accounts or [], "written": accounts is not None, "bad": bad})
+        print_json({**shown, "ids": made, "accounts": accounts, "written": bool(number), "change": number, "bad": bad})
         return
     _print(options.file, [PlaceFinding(line, "", why) for line, why in sorted(faults)], texts)
     for line, written, own in renamed:
@@ -191,8 +225,8 @@ def _tell_import(
     print(texts("places-import", added=len(merged.added), changed=len(merged.changed), same=merged.same))
     if merged.gone:
         print(texts("places-gone", names=", ".join(_called(one, texts) for one in merged.gone)))
-    if accounts is not None:
-        print(texts("places-written", file=str(settings.places_file), before=BEFORE))
+    if number:
+        print(texts("places-written", file=str(settings.places_file), number=str(number)))
     station = station_of(settings)
     if accounts and station is not None:
         print(texts("places-accounts", names=", ".join(accounts), folder=str(station.secrets / "devices")))
