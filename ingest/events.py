@@ -1,12 +1,14 @@
 """What people and systems say, beside devices: incidents, commands on alerts, patrols, and a device's status."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from ingest.observations import Backfill, EpochMs, Instant
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z")]
+MaybeId = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._:-]{0,63})?\Z")]
+"""The same, or empty."""
 Status = Literal["online", "offline"]
 Text = Annotated[str, msgspec.Meta(max_length=280)]
 Provenance = Literal["reported", "sensor", "patrol_discovered"]
@@ -34,20 +36,65 @@ FalseAlarm = Literal["nothing", "ordinary", "weather", "animal", "works", "devic
 """Why an alert was none, as who was there says it."""
 
 
+Action = Literal["acknowledge", "clear", "note", "hand_over", "take"]
+BOOK_ACTIONS: Final[frozenset[Action]] = frozenset({"note", "hand_over", "take"})
+"""What goes into the shift book, and changes no alert."""
+MOST_HANDED: Final = 60
+NOTE: Final = 280
+LONG_NOTE: Final = 1_000
+"""Characters of a note on an alert, and of one in the shift book."""
+
+
+class Handed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that was still open when a shift was handed over."""
+
+    what: Literal["alert", "device", "mute", "works"]
+    id: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    """Of the alert or the device."""
+    where: Annotated[str, msgspec.Meta(max_length=120)] = ""
+    """Of a mute or of planned works: ids of beats and devices, and the kind of alerts that is muted."""
+    until_ms: int = 0
+    text: Annotated[str, msgspec.Meta(max_length=80)] = ""
+
+
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody did about an alert, on ``patrolgrid/v1/{site}/commands``; ``id`` makes a repeat harmless."""
+    """What somebody did about an alert or wrote into the shift book, on ``patrolgrid/v1/{site}/commands``.
+
+    ``id`` makes a repeat harmless. A note may be about an alert, or about none; a shift is handed over; what was handed
+    over is read and taken.
+    """
 
     id: Id
-    action: Literal["acknowledge", "clear"]
-    alert: Id
+    action: Action
+    alert: MaybeId = ""
     by: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     """Who: the id of an account, or where a site has none, a name."""
     ts: Instant
-    note: Text = ""
+    note: Annotated[str, msgspec.Meta(max_length=LONG_NOTE)] = ""
+    """At most 280 characters on an alert."""
     name: Annotated[str, msgspec.Meta(max_length=64)] = ""
     """What people call them; empty: as in `by`."""
     reason: FalseAlarm | Literal[""] = ""
     """It was a false alarm, and why."""
+    about: MaybeId = ""
+    """Which shift is handed over (``early-2026-11-26``), or the id of the hand-over that is taken."""
+    to: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    """To whom it is handed over, as people call them; empty: to whoever comes."""
+    handed: Annotated[tuple[Handed, ...], msgspec.Meta(max_length=MOST_HANDED)] = ()
+    """What is open then, the worst first."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where something is missing that the action is about."""
+        if self.action in BOOK_ACTIONS:
+            if self.action != "note" and not self.about:
+                raise ValueError(f"about is empty, expected what the {self.action} is about")
+            if self.action == "note" and not self.note:
+                raise ValueError("note is empty, expected what is to stand in the shift book")
+            return
+        if not self.alert:
+            raise ValueError(f"alert is empty, expected the id of the one to {self.action}")
+        if len(self.note) > NOTE:
+            raise ValueError(f"note has {len(self.note)} characters, expected at most {NOTE}")
 
     @property
     def shown(self) -> str:
@@ -130,7 +177,7 @@ class PatrolDid(msgspec.Struct, frozen=True, kw_only=True):
 
     what: DidWhat
     """arrived at, done with, or has skipped a stop; needs help; is called away, or is back."""
-    stop: Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._:-]{0,63})?\Z")] = ""
+    stop: MaybeId = ""
     """Of the plan; not needed for help, away and back."""
     ts: Instant | None = None
     """When; without it, when it was received."""

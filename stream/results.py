@@ -394,3 +394,5 @@ class Results(RecordOutput):
     """Of hotspots, the oldest first: several may fall due at once."""
     budget: BudgetState | None = None
     """Where it has changed."""
+    book: list[Command] = field(default_factory=list)
+    """What people wrote into the shift book; ``ts`` is when it was received."""

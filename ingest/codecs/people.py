@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from ingest.events import Command, Incident, PatrolDid, Status, read_status
+from ingest.events import BOOK_ACTIONS, LONG_NOTE, NOTE, Command, Incident, PatrolDid, Status, read_status
 from ingest.health import AgentHealth, read_health
 from ingest.log import Record, RecordKind
 from ingest.observations import epoch_ms
@@ -29,8 +29,7 @@ READERS: Final[dict[RecordKind, tuple[Callable[[bytes], Said | Status | AgentHea
 def said_record(said: Said, officer: str, hide: Callable[[str], str], received_ms: int) -> Record:
     """Return the record of what was said; `officer` is whose topic it came on, `hide` takes plates out of texts."""
     if isinstance(said, Command):
-        by, name, note = hide(said.by)[:64], hide(said.name)[:64], hide(said.note)[:280]
-        clean: object = msgspec.structs.replace(said, ts=epoch_ms(said.ts), by=by, note=note, name=name)
+        clean: object = _clean_command(said, hide)
         kind = RecordKind.COMMAND
     elif isinstance(said, PatrolDid):
         note, ts = hide(said.note)[:280], None if said.ts is None else epoch_ms(said.ts)
@@ -40,6 +39,23 @@ def said_record(said: Said, officer: str, hide: Callable[[str], str], received_m
         clean = [_clean(one, hide) for one in said] if isinstance(said, list) else _clean(said, hide)
         kind = RecordKind.INCIDENT
     return Record(kind, received_ms, msgspec.json.encode(clean))
+
+
+def _clean_command(command: Command, hide: Callable[[str], str]) -> Command:
+    """Return a command without plates in what people wrote; a token may be longer than its plate."""
+    most = LONG_NOTE if command.action in BOOK_ACTIONS else NOTE
+    return msgspec.structs.replace(
+        command,
+        ts=epoch_ms(command.ts),
+        by=hide(command.by)[:64],
+        name=hide(command.name)[:64],
+        note=hide(command.note)[:most],
+        to=hide(command.to)[:64],
+        handed=tuple(
+            msgspec.structs.replace(one, where=hide(one.where)[:120], text=hide(one.text)[:80])
+            for one in command.handed
+        ),
+    )
 
 
 def _clean(incident: Incident, hide: Callable[[str], str]) -> Incident:

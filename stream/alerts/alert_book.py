@@ -294,9 +294,7 @@ class AlertBook(Saved):
         found = next((item for item in self._open.items() if item[1].id == command.alert), None)
         if found is None:
             raise KeyError(f"alert {command.alert!r} is not open, so it cannot be {command.action}d")
-        self._commands[command.id] = None
-        if len(self._commands) > MAX_REMEMBERED:
-            del self._commands[next(iter(self._commands))]
+        self.new(command)
         key = found[0]
         changes = self.expire(due_ms, key)
         alert = self._open.get(key)
@@ -311,6 +309,15 @@ class AlertBook(Saved):
         if key in self._standing:
             self._standing[key] = Standing(self._standing[key].shown, self._standing[key].shown)
         return [*changes, self._put(key, _next(alert, now_ms, state="acknowledged", **says))]
+
+    def new(self, command: Command) -> bool:
+        """Remember a command by its id; tell whether it came for the first time."""
+        if command.id in self._commands:
+            return False
+        self._commands[command.id] = None
+        if len(self._commands) > MAX_REMEMBERED:
+            del self._commands[next(iter(self._commands))]
+        return True
 
     def _put(self, key: tuple[str, str], alert: Alert) -> Alert:
         self._open[key] = alert

@@ -2,9 +2,13 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import fields
+from typing import Final
 
 from stream.results import Results
-from stream.sinks.delivery import rows_of
+
+_LISTS: Final = tuple(field.name for field in fields(Results) if field.default_factory is list)
+"""All that results may hold: what is added to them later is not forgotten here."""
 
 
 class IdleResults:
@@ -42,5 +46,4 @@ class IdleResults:
 def _empty(one: Results) -> bool:
     """Tell whether results say no more than how far time has come."""
     counted = one.accepted or one.duplicates or one.late or one.taught is not None or one.closing
-    lists = (one.anomalies, one.incidents, one.health, one.agents, one.maps)
-    return rows_of(one) == 1 and not counted and not any(lists) and one.budget is None
+    return not counted and one.budget is None and one.coming is None and not any(getattr(one, name) for name in _LISTS)

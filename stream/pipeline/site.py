@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from ingest import topics
 from ingest.clock import ClockGuard
-from ingest.events import Incident
+from ingest.events import BOOK_ACTIONS, Incident
 from ingest.observations import epoch_ms
 from ingest.places import Places, decode_places
 from ingest.refusal import Refusal
@@ -387,6 +387,10 @@ class SiteStage(Saved):
     def _commands(self, output: ShardOutput) -> None:
         due_ms = min(int(self._newest.min()), output.now_ms)
         for command in output.commands:
+            if command.action in BOOK_ACTIONS:
+                if self.book.new(command):
+                    self._out.book.append(msgspec.structs.replace(command, ts=output.now_ms))
+                continue
             try:
                 changes = self.book.command(command, output.now_ms, due_ms)
                 self._out.alerts += changes

@@ -43,9 +43,9 @@ class JsonLinesSink:
     """Appends results to a file, one JSON object a line, and starts a new file when it has grown.
 
     Types are ``window``, ``gate``, ``state``, ``anomaly``, ``alert``, ``hotspots``, ``health``, ``incident``,
-    ``patrol`` (an officer's plan as it stands), ``share`` (a beat's, of patrol and of reports),
-    ``reject`` (payload in base64), ``counters`` (what this block adds) and ``position``. A window or a map may come
-    again, as it changes: the last line of a key is the one that holds.
+    ``patrol`` (an officer's plan as it stands), ``share`` (a beat's, of patrol and of reports), ``book`` (what people
+    wrote into the shift book), ``reject`` (payload in base64), ``counters`` (what this block adds) and ``position``. A
+    window or a map may come again, as it changes: the last line of a key is the one that holds.
 
     Parameters
     ----------
@@ -191,6 +191,7 @@ def _lines(results: list[Results], zone: tzinfo) -> Iterator[dict[str, Any]]:
             yield {"type": "incident", **msgspec.structs.asdict(incident), "ts": epoch_ms(incident.ts)}
         yield from ({"type": "patrol", **msgspec.to_builtins(item)} for item in result.patrols)
         yield from ({"type": "share", **msgspec.structs.asdict(item)} for item in result.shares)
+        yield from ({"type": "book", **msgspec.to_builtins(item)} for item in result.book)
         yield from ({"type": "reject", **msgspec.structs.asdict(item)} for item in result.refusals)
     yield {
         "type": "counters",

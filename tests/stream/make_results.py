@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from ingest.events import Incident
+from ingest.events import Command, Incident
 from ingest.refusal import Refusal
 from ingest.vocabulary import Kind, WindowStatus
 from stream.patrol_results import BeatShare, OfficerPlan, StopNow
@@ -248,6 +248,17 @@ def beat_share(beat: str = "b1", **more: Any) -> BeatShare:
     return BeatShare(beat=beat, **(usual | more))
 
 
+def note(identifier: str = "n-1", ts: int = T0, **more: Any) -> Command:
+    """A note in the shift book."""
+    usual: dict[str, Any] = {"action": "note", "by": "li", "name": "Li Na", "note": "the key is with the neighbour"}
+    return Command(id=identifier, ts=ts, **(usual | more))
+
+
+def hand_over(identifier: str = "h-1", ts: int = T0, **more: Any) -> Command:
+    """A shift handed over."""
+    return note(identifier, ts, **({"action": "hand_over", "about": "late-1", "to": "Wang Lei"} | more))
+
+
 def incident(identifier: str = "in-1", ts: Any = T0, **more: Any) -> PlacedIncident:
     """A reported burglary."""
     usual: dict[str, Any] = {"id": identifier, "ts": ts, "lon": 116.4, "lat": 39.9, "category": "burglary"}
@@ -324,6 +335,7 @@ def _one(draw: st.DrawFn, position: int, catalog: list[SeriesKey]) -> Results:
         ],
         patrols=[officer_plan(stop(), changed_ms=T0 + position, away_ms=position) for _ in range(few)],
         shares=[beat_share(ts=draw(_starts)) for _ in range(few)],
+        book=[note(f"n{position}", draw(_starts), note=draw(_text) or "-") for _ in range(few)],
         incidents=[incident(draw(st.sampled_from(["i", "j"])), draw(_starts), text=draw(_text)) for _ in range(few)],
         maps=[
             hotspot_map(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ingest.events import Incident
+from ingest.events import Command, Incident
 from ingest.refusal import Refusal
 from stream.patrol_results import BeatShare, OfficerPlan
 from stream.results import Alert, Anomaly, DeviceHealth, HotspotMap, Results, SeriesKey
@@ -56,6 +56,7 @@ class MemorySink:
         self.patrols: dict[tuple[str, str], OfficerPlan] = {}
         """By (shift, officer)."""
         self.shares: dict[tuple[int, str], BeatShare] = {}
+        self.book: dict[str, Command] = {}
         self.refusals: list[Refusal] = []
         self.accepted = self.duplicates = self.late = 0
 
@@ -116,6 +117,7 @@ class MemorySink:
         self.incidents |= {item.id: item for item in result.incidents}
         self.patrols |= {(item.shift, item.officer): item for item in result.patrols}
         self.shares |= {(item.ts, item.beat): item for item in result.shares}
+        self.book |= {item.id: item for item in result.book}
         self.refusals += result.refusals
         self.accepted += result.accepted
         self.duplicates += result.duplicates

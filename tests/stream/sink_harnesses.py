@@ -86,6 +86,7 @@ class MemoryHarness(Harness):
                     "incidents",
                     "patrols",
                     "shares",
+                    "book",
                 )
             },
             "counters": {"accepted": sink.accepted, "duplicates": sink.duplicates, "late": sink.late},
@@ -117,6 +118,7 @@ class StoreHarness(Harness):
             "incidents": ("incidents", "id"),
             "patrols": ("officer_plans", "shift, officer"),
             "shares": ("beat_shares", "ts, beat"),
+            "book": ("book", "id"),
         }
         out: Tables = {}
         for name, (table, key) in bodies.items():
@@ -193,8 +195,8 @@ class JsonLinesHarness(Harness):
                     out["hotspots"][row["ts"]] = row
                 case "health":
                     out["health"][row["device"], row["start"]] = row
-                case "incident":
-                    out["incidents"][row["id"]] = row
+                case "incident" | "book" as kind:
+                    out["incidents" if kind == "incident" else kind][row["id"]] = row
                 case "patrol" | "share" as kind:
                     key = ("shift", "officer") if kind == "patrol" else ("ts", "beat")
                     out[f"{kind}s"][tuple(map(row.get, key))] = row

@@ -56,6 +56,7 @@ def expected(written: list[Results]) -> Tables:  # noqa: C901, PLR0912 - one bra
             "incidents",
             "patrols",
             "shares",
+            "book",
         )
     }
     counters = {"accepted": 0, "duplicates": 0, "late": 0}
@@ -95,6 +96,8 @@ def expected(written: list[Results]) -> Tables:  # noqa: C901, PLR0912 - one bra
             out["patrols"][plan.shift, plan.officer] = plain_json(plan)
         for share in result.shares:
             out["shares"][share.ts, share.beat] = plain_json(share)
+        for entry in result.book:
+            out["book"][entry.id] = plain_json(entry)
         for name in counters:
             counters[name] += getattr(result, name)
     out["counters"] = counters

@@ -11,6 +11,7 @@ from stream.engines.embedded import EmbeddedEngine
 from stream.engines.idle_results import IdleResults
 from stream.pipeline.pipeline import Pipeline
 from tests.configs import pipeline_with
+from tests.stream import make_results as make
 from tests.stream.build import MINUTE, NOON, Writer, forget, places
 from tests.stream.memory_sink import MemorySink
 from tests.stream.test_embedded_engine import unplaced
@@ -45,6 +46,14 @@ def test_ticks_wait_for_others_or_for_a_while(now):
     assert idle.passed(ticks[6:7]) == []
     assert (idle.released(), idle.released()) == (ticks[6:7], [])
     assert IdleResults(0.0).passed(ticks[7:9]) == ticks[8:9]
+
+
+def test_what_people_say_is_never_held_back(now):
+    """An officer's word and a note may be all that happens in an hour of the night."""
+    idle, (first, second, third) = IdleResults(10.0), results(3)
+    assert idle.passed([replace(first, patrols=[make.officer_plan()])]) != []
+    assert idle.passed([replace(second, book=[make.note()]), third]) != []
+    assert idle.held is None
 
 
 def test_a_snapshot_and_a_stop_wait_for_what_is_held_back(tmp_path):

@@ -319,7 +319,7 @@ def test_files_of_other_versions_and_kinds_are_refused(tmp_path, monkeypatch):
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(StoreVersionError, match="version 99, and this program knows versions up to 4"):
+    with pytest.raises(StoreVersionError, match=f"version 99, and this program knows versions up to {schema.VERSION}"):
         StoreSink(path, "s1")
     with pytest.raises(StoreVersionError, match="upgrade it"):
         StoreReader(path).counts()
@@ -341,14 +341,14 @@ def test_files_of_other_versions_and_kinds_are_refused(tmp_path, monkeypatch):
 
 
 def test_an_older_store_is_brought_up_to_date_by_the_sink_and_not_by_a_reader(path, monkeypatch):
-    sink = StoreSink(path, "s1")
+    sink, now = StoreSink(path, "s1"), schema.VERSION
     sink.write([results(1, accepted=3)])
     sink.close()
     monkeypatch.setattr(schema, "_STEPS", (*schema._STEPS, ("CREATE TABLE later (x)", "INSERT INTO later VALUES (7)")))
-    monkeypatch.setattr(schema, "VERSION", 5)
-    monkeypatch.setattr("stream.sinks.store.reader.VERSION", 5)
+    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
+    monkeypatch.setattr("stream.sinks.store.reader.VERSION", schema.VERSION)
     reader = StoreReader(path)
-    with pytest.raises(StoreVersionError, match="version 4, expected 5: start the node once"):
+    with pytest.raises(StoreVersionError, match=f"version {now}, expected {now + 1}: start the node once"):
         reader.counters()
     sink = StoreSink(path, "s1")
     assert sink._file._connection is not None

@@ -26,7 +26,18 @@ SHARDS = 4
 BEATS = ["b0", "b1", "b2", "b3", "b6"]
 CONFIG = pipeline_with(site="test", country="", alert_ttl_s=1800.0, per_day=1)
 STEPS = (0, 1, 700, 20_000, MINUTE, MINUTE, 6 * MINUTE, 40 * MINUTE, 9 * 60 * MINUTE)
-HAPPENS = ("tick", "smoke", "heat", "gate", "incident", *["surge", "noise_high"] * 3, "deficit", "did", *["fall"] * 3)
+HAPPENS = (
+    "tick",
+    "smoke",
+    "heat",
+    "gate",
+    "incident",
+    "note",
+    *["surge", "noise_high"] * 3,
+    "deficit",
+    "did",
+    *["fall"] * 3,
+)
 DAY = 1440 * MINUTE
 
 
@@ -136,6 +147,10 @@ def stories(draw):
             report["provenance"] = "patrol_discovered" if value % 2 else "reported"
             story.add(log.json(RecordKind.INCIDENT, now, **report, category="burglary"), SHARD_OF[beat])
             continue
+        elif what == "note":
+            note = {"id": f"n{number % 9}", "action": "note", "by": "li", "ts": now, "note": f"seen {value}"}
+            story.add(log.json(RecordKind.COMMAND, now, **note), 0)
+            continue
         elif what == "did":
             word = ("arrived", "done", "skipped", "help", "away", "back", "done", "arrived")[value]
             did = {"officer": f"p{value % 2}", "what": word, "stop": f"s{(number + value) % 6}", "ts": now}
@@ -168,6 +183,7 @@ def said(results):
         sum(out.duplicates for out in results),
         [msgspec.json.encode(plan) for out in results for plan in out.patrols],
         [msgspec.json.encode(share) for out in results for share in out.shares],
+        [msgspec.json.encode(entry) for out in results for entry in out.book],
     )
 
 

@@ -38,6 +38,8 @@ class Retention(Section, frozen=True, kw_only=True):
     """Days that incidents are kept after they came in."""
     patrols_days: Days = 1_095.0
     """Days that plans, and what was done of them, are kept."""
+    book_days: Days = 1_095.0
+    """Days that the shift book is kept."""
 
 
 class Pruning:
@@ -90,6 +92,7 @@ def prune(connection: sqlite3.Connection, retention: Retention, now_ms: int, por
         ("officer_plans", "end_ms", retention.patrols_days),
         ("patrol_stops", "arrive_ms", retention.patrols_days),
         ("beat_shares", "ts", retention.patrols_days),
+        ("book", "ts", retention.book_days),
     ):
         bound = _bound(connection, table, column, cutoff(days), portion)
         if bound is not None:

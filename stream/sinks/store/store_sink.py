@@ -43,6 +43,7 @@ from stream.sinks.result_rows import (
 )
 from stream.sinks.store.agent_tables import write_agents
 from stream.sinks.store.alert_tables import write_alerts
+from stream.sinks.store.book_table import write_book
 from stream.sinks.store.patrol_tables import write_patrols
 from stream.sinks.store.retention import Pruning, Retention
 from stream.sinks.store.series_ids import SeriesIds, SeriesMatch
@@ -261,6 +262,7 @@ class StoreSink:
         self._write_hotspots(results)
         write_patrols(self._opened(), results)
         write_agents(self._opened(), results)
+        write_book(self._opened(), results)
         reached = max(order(result) for result in results)
         since = [result for result in results[_last_put_back(results) :] if not result.closing] or results[-1:]
         now_ms = max(0 if since[0].put_back else self._now_ms, *(result.now_ms for result in since))

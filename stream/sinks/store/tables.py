@@ -127,6 +127,14 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
              || coalesce(json_extract(body, '$.why'), json_extract(body, '$.text'), '') FROM alerts""",
         """CREATE INDEX alert_search_raised ON alert_search (
             raised_ms, id, severity, state, kind, beat, devices, reason, people)""",
+        # the shift book, and what changed in a shift
+        """CREATE TABLE book (
+            id TEXT PRIMARY KEY, ts INTEGER NOT NULL, action TEXT NOT NULL, alert TEXT NOT NULL, about TEXT NOT NULL,
+            body TEXT NOT NULL) WITHOUT ROWID""",
+        "CREATE INDEX book_ts ON book (ts)",
+        "CREATE INDEX book_alert ON book (alert)",
+        "CREATE INDEX book_about ON book (about)",
+        "CREATE INDEX alert_history_changed ON alert_history (changed_ms)",
     ),
 )
 VERSION: Final = len(_STEPS)
