@@ -33,8 +33,8 @@ from simulators.devices.messages import Post
 from simulators.devices.warm_start import history
 from simulators.world.life import Event, World
 from simulators.world.neighbourhood import COUNTRY, TIMEZONE, Neighbourhood, quarter
+from simulators.world.placing import Effect
 from simulators.world.rhythm import LocalDays
-from simulators.world.scenarios import Effect
 from stream.pipeline.pipeline import Pipeline
 from tests.configs import pipeline_with
 

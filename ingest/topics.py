@@ -8,11 +8,12 @@ ROOT: Final = "patrolgrid/v1"
 ID_PATTERN: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,47}\Z")
 """What a site, beat or device id may look like: safe in topics, tags, file names and HTML."""
 MAX_TOPIC: Final = 200
-RESERVED_BEATS: Final = frozenset({"incidents", "commands", "patrol", "claim", "audit", "told"})
+RESERVED_BEATS: Final = frozenset({"incidents", "commands", "patrol", "claim", "audit", "told", "simulate"})
 """Words that stand where a beat would; no beat may be called so."""
 _PATROL: Final = "patrol"
 _TOLD: Final = "told"
 _CLAIM, _ANSWER = "claim", "answer"
+_SIMULATE: Final = "simulate"
 _ROOT_CASES: Final = ("patrolgrid", "Patrolgrid", "PatrolGrid", "PATROLGRID")
 _LEAVES: Final = frozenset({"obs", "status", "health"})
 """What a device says."""
@@ -135,6 +136,20 @@ def audit_head(site: str) -> str:
     return f"{ROOT}/{site}/audit/head"
 
 
+def simulate(site: str) -> str:
+    """Topic on which a simulator is told what to let happen; nobody listens to it at a site whose devices are real.
+
+    >>> is_output(simulate("quarter"), "quarter"), is_output(simulated("quarter"), "quarter")
+    (True, True)
+    """
+    return f"{ROOT}/{site}/{_SIMULATE}"
+
+
+def simulated(site: str) -> str:
+    """Retained topic of what a simulator has let happen."""
+    return f"{ROOT}/{site}/{_SIMULATE}/truth"
+
+
 def inputs(site: str) -> tuple[str, ...]:
     """Return filters for exactly what a site's gateway takes."""
     devices = tuple(leaf(site, "+", "+") for leaf in (observations, status, health))
@@ -174,7 +189,7 @@ def is_output(topic: str, site: str) -> bool:
     False
     """
     parts = topic.removeprefix(f"{ROOT}/{site}/").split("/")
-    if parts == ["audit", "head"]:
+    if parts in (["audit", "head"], [_SIMULATE], [_SIMULATE, "truth"]):
         return True
     if parts[0] == _PATROL:
         return len(parts) == 3 and parts[2] == "plan"

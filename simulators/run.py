@@ -16,6 +16,7 @@ import msgspec
 
 from ingest.clock import ScaledClock
 from ingest.files import keep_private
+from ingest.gateway.plate_keys import command_keys
 from ingest.login import BrokerAddress
 from ingest.places import PlacesError
 from ingest.setup.extras import MissingExtraError
@@ -24,12 +25,15 @@ from simulators.devices.fleet import Fleet, FleetSettings
 from simulators.devices.ledger import Ledger, Report
 from simulators.devices.messages import Post, SimulatedMessage, boot_of, live
 from simulators.devices.officers import on_patrol
+from simulators.devices.ordered import taking_orders
 from simulators.devices.warm_start import history
 from simulators.dialects import SPEAKERS, translated
 from simulators.dialects.mapping import write_mapping
 from simulators.dialects.posting import Poster
 from simulators.world import neighbourhood
+from simulators.world.asked import add_order_arguments, orders_of
 from simulators.world.life import World
+from simulators.world.orders import Order, OrderRefusedError
 from simulators.world.rhythm import LocalDays
 from simulators.world.scenarios import Schedule
 
@@ -58,6 +62,10 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Length of the live part in event time; 0 for until stopped."""
     history_days: float = 0.0
     scenarios: bool = True
+    orders: tuple[Order, ...] = ()
+    """What is to happen, and then nothing else by itself."""
+    order_keys: tuple[bytes, ...] = ()
+    """Secrets of whoever may order more while it runs; none: nobody may."""
     officers: bool = False
     """Whether officers go by the plans that the site publishes."""
     dialects: tuple[str, ...] = ()
@@ -79,16 +87,20 @@ def simulate(
 ) -> Report:
     """Connect, publish history and then life until the end or until stopped, drain, and tell what was done.
 
-    `on_ready` is called once history is acknowledged and life begins.
+    `on_ready` is called once history is acknowledged and life begins. Raises `OrderRefusedError` for an order of `run`
+    that cannot be carried out.
     """
     origin = run.origin_ms or time.time_ns() // 1_000_000
     boot = run.boot or boot_of(run.seed, origin)
     calendar = LocalDays(site.timezone, site.country)
     post = Post(site, site_id=run.site_id, seed=run.seed, origin_ms=origin, rates=rates, boot=boot)
     schedule = None
-    if run.scenarios:
+    if run.scenarios or run.orders or run.order_keys:
         spared = frozenset(skews(site, rates, run.seed))
-        schedule = Schedule(site, calendar, seed=run.seed, origin_ms=origin, spared=spared)
+        alone = run.scenarios and not run.orders
+        schedule = Schedule(site, calendar, seed=run.seed, origin_ms=origin, spared=spared, alone=alone)
+        for order in run.orders:
+            schedule.take(order)
     world = World(site, calendar, seed=run.seed, origin_ms=origin, schedule=schedule)
     speakers = [SPEAKERS[name](calendar.zone) for name in run.dialects]
 
@@ -118,6 +130,10 @@ def simulate(
             with ExitStack() as patrol:
                 if run.officers and clock is not None:
                     patrol.enter_context(on_patrol(fleet_settings.broker, run.site_id, clock, run.seed))
+                if run.order_keys and schedule is not None and clock is not None:
+                    patrol.enter_context(
+                        taking_orders(schedule, fleet_settings.broker, run.site_id, run.order_keys, clock.now_ms)
+                    )
                 fleet.play(said(live(world, post, until)), clock=clock, stopped=stopped)
         if not fleet.drain(min(run.drain_s, _LAST_S) if stopped() else run.drain_s):
             logger.warning("%d messages were not acknowledged in time", fleet.pending)
@@ -179,7 +195,14 @@ def add_arguments(found: argparse.ArgumentParser) -> None:
         help="only write what is to be mapped for the dialects: .toml for an edge agent, .geojson as places",
     )
     add("--officers", action="store_true", help="officers go by the site's patrol plans and tell what they did")
-    add("--no-scenarios", action="store_true", help="let nothing happen")
+    add("--no-scenarios", action="store_true", help="let nothing happen by itself")
+    add(
+        "--order-key",
+        type=Path,
+        metavar="FILE",
+        help="let happen what is ordered while it runs, by whoever signs with this file of keys (commands.key)",
+    )
+    add_order_arguments(found)
     add("--no-faults", action="store_true", help="let nothing go wrong on the way")
     usual = FaultRates()
     for name in _RATES:
@@ -238,11 +261,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m simulators.run", description="Publish a simulated neighbourhood over MQTT."
     )
     add_arguments(parser)
-    return run(parser.parse_args(argv))
+    try:
+        return run(parser.parse_args(argv))
+    except OrderRefusedError as error:
+        return _told(f"--scenario: {error.code} {error.values}")
+
+
+def _told(text: str) -> int:
+    """Say what is wrong, without a trace, which would hide it; return the exit code."""
+    logger.error("%s", text)
+    return 2
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run with parsed arguments; see `main`."""
+    """Run with parsed arguments; see `main`. Raises `OrderRefusedError` for a scenario that cannot happen."""
     keep_private()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
@@ -253,13 +285,15 @@ def run(args: argparse.Namespace) -> int:
             return 0
         password = "" if args.password_file is None else args.password_file.read_text(encoding="utf-8").strip()
         poster = Poster(args.post, password, args.tls_ca) if args.post else None
+        keys = () if args.order_key is None else command_keys(args.order_key)
+        origin_ms = args.origin_ms or time.time_ns() // 1_000_000
+        orders = orders_of(args.orders, origin_ms, ZoneInfo(site.timezone))
     except (OSError, ValueError, PlacesError, MissingExtraError) as error:
-        logger.error("%s", error)  # noqa: TRY400 - the text says it all; a trace would hide it
-        return 2
+        return _told(str(error))
     settings = RunSettings(
-        site_id=args.site, seed=args.seed, origin_ms=args.origin_ms, started_ms=args.started_ms, speed=args.speed,
+        site_id=args.site, seed=args.seed, origin_ms=origin_ms, started_ms=args.started_ms, speed=args.speed,
         duration_s=args.duration, history_days=args.history_days, scenarios=not args.no_scenarios,
-        officers=args.officers, boot=args.boot,
+        officers=args.officers, boot=args.boot, orders=orders, order_keys=keys,
         drain_s=args.drain_s, dialects=tuple(args.dialect), own_topics=args.own_topics,
     )  # fmt: skip
     fleet = FleetSettings(

@@ -1,7 +1,7 @@
 """The simulated neighbourhood: its places, its people and vehicles, and what happens there. No broker, no wall clock.
 
 Modules that others use: `neighbourhood` (places and habits of devices), `rhythm` (local days, curves of the day),
-`scenarios` (what happens, with its truth), `life` (what every device sees, minute by minute).
+`scenarios` (what happens, with its truth, and what can be ordered), `life` (what every device sees, minute by minute).
 """
 
-__all__ = ["ground", "life", "neighbourhood", "reports", "rhythm", "scenarios", "vehicles"]
+__all__ = ["ground", "life", "neighbourhood", "orders", "placing", "reports", "rhythm", "scenarios", "vehicles"]

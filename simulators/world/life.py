@@ -9,12 +9,16 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from datetime import date
 from random import Random
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from simulators.world.neighbourhood import Neighbourhood, Spec
+from simulators.world.placing import Effect
 from simulators.world.rhythm import MINUTE_MS, WINDOW_MS, LocalDays, curve, day_level, inward, poisson, spread
-from simulators.world.scenarios import Effect, Schedule
+from simulators.world.scenarios import Schedule
 from simulators.world.vehicles import OPEN_AFTER_MS, OPEN_BEFORE_MS, Body, GateLife, gate_pass, plate, state
+
+_ALARM_FROM: Final = 4.0
+"""Smoke in percent a metre from which a detector gives its own alarm."""
 
 
 class Event(NamedTuple):
@@ -189,7 +193,8 @@ class _Device:
             value, cause = min(base + self.rng.gauss(0.0, 2.2), 72.0), False
             for effect in effects:
                 if effect.what == "loud" and effect.start <= ts < effect.end:
-                    value, cause = max(effect.amount + self.rng.gauss(0.0, 1.2), 86.5), True
+                    least = min(effect.amount, 86.5)  # what is ordered to be quieter may be too quiet to be found
+                    value, cause = max(effect.amount + self.rng.gauss(0.0, 1.2), least), True
             events.append(self._level(ts, "noise", max(value, 32.0), "dB", cause=cause))
         return events
 
@@ -201,10 +206,12 @@ class _Device:
                 if effect.what == "smoke" and effect.start <= ts < effect.end:
                     # Smoke fills the room within a minute and a half.
                     value = 1.0 + effect.amount * min((ts - effect.start) / 60_000, 1.0)
-                    cause = value >= 4.0
+                    cause = value >= _ALARM_FROM
             events.append(self._level(ts, "smoke", value, "%/m", cause=cause))
         alarm = False
         for effect in effects:
+            if effect.amount < _ALARM_FROM:
+                continue
             on = effect.start + 70_500
             alarm = alarm or on <= start + self.phase < effect.end
             events += self._changes((start, end), "smoke", "alarm", (on, "alarm"), (effect.end, "ok"))

@@ -701,6 +701,55 @@ scenario = { $name ->
     [fight] Fight
    *[other] { $name }
 }
+scenario-does = { $name ->
+    [crowd_surge] Many more people than usual pass a camera for some minutes.
+    [burglary_series] Four burglaries in one beat are reported within a quarter of an hour.
+    [tailgating] A car slips through a gate right behind another.
+    [manhole_open] Somebody lifts a manhole cover; it lies open for some minutes.
+    [smoke] A smoke detector fills with smoke within a minute and a half, and it gets hot nearby.
+    [camera_dead] A camera counts nothing any more, loses its picture, or goes silent altogether.
+    [fire_door_open] A fire door is propped open.
+    [stranger_vehicle] By night a car drives in that is not on the list.
+    [gate_stuck] A barrier stays where it is, and nobody gets through.
+    [fight] It gets loud for some minutes, and people gather around.
+   *[other] { $name }
+}
+scenario-unit = { $unit ->
+    [times] times as many people
+    [dB] dB
+   *[other] % smoke per metre
+}
+simulate-list = Scenarios that can be made to happen. What counts as found: an alert of one of the kinds, on a device that it happens to.
+simulate-col-name = Name
+simulate-col-what = What happens
+simulate-col-to = Happens to
+simulate-col-found = Found as
+simulate-col-strength = Strength
+simulate-col-minutes = Minutes
+simulate-strength = { $least }–{ $most } { $unit }, usually { $low }–{ $high }
+simulate-minutes = { $low }–{ $high }
+simulate-once = over at once
+simulate-beat = a beat
+simulate-night = { $what } By night only (22:03–05:30).
+simulate-ordered = { $name } ({ $id }): begins { $time } at { $where }, ends { $end }.
+simulate-refused = { $code ->
+    [unknown] There is no scenario { $scenario }.
+    [too_late] That is more than a day ahead.
+    [by_day] By day nobody minds a car that is not on the list: from 22:03 to 05:30 only.
+    [no_strength] It comes in one strength only.
+    [strength] The strength has to be from { $least } to { $most }.
+    [no_minutes] It is over at once: there is no length to choose.
+    [minutes] The length has to be from { $least } to { $most } minutes.
+    [no_beat] There is no beat { $id }.
+    [no_device] There is no device { $id } that it could happen to.
+    [other_beat] The device { $id } stands in another beat.
+    [busy] Something happens to { $id } already, or has just happened.
+    [nobody] There is nothing in that beat that it could happen to just now: name a device.
+    [nowhere] There is nothing that it could happen to just now: by night no camera sees enough people; name one.
+   *[other] It cannot happen ({ $code }).
+}
+simulate-none = No simulator takes orders at { $broker }: begin one with `patrolgrid demo`, or `patrolgrid simulate --order-key FILE`.
+simulate-unheard = The simulator has said nothing of the order for { $seconds } s.
 grafana-no = no
 grafana-yes = yes
 grafana-column = { $column ->

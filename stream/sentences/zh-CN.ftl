@@ -648,6 +648,55 @@ scenario = { $name ->
     [fight] 打架
    *[other] { $name }
 }
+scenario-does = { $name ->
+    [crowd_surge] 某摄像头前几分钟内行人远多于平时。
+    [burglary_series] 一刻钟内同一网格有四起入室盗窃报案。
+    [tailgating] 一辆车紧跟前车闯过道闸。
+    [manhole_open] 井盖被人掀开，敞开数分钟。
+    [smoke] 烟感在一分半钟内充满烟雾，附近温度升高。
+    [camera_dead] 摄像头不再计数、失去画面，或完全无声。
+    [fire_door_open] 消防门被顶开。
+    [stranger_vehicle] 夜间有名单外的车辆驶入。
+    [gate_stuck] 道闸卡住不动，无人能通过。
+    [fight] 几分钟内声音很大，有人围观。
+   *[other] { $name }
+}
+scenario-unit = { $unit ->
+    [times] 倍于平时的人数
+    [dB] 分贝
+   *[other] %/米烟雾
+}
+simulate-list = 可以触发的情景。算作发现：在涉及的设备上有一条所列类型的告警。
+simulate-col-name = 名称
+simulate-col-what = 发生什么
+simulate-col-to = 发生在
+simulate-col-found = 应发现为
+simulate-col-strength = 强度
+simulate-col-minutes = 分钟
+simulate-strength = { $least }–{ $most } { $unit }，通常 { $low }–{ $high }
+simulate-minutes = { $low }–{ $high }
+simulate-once = 瞬间完成
+simulate-beat = 网格
+simulate-night = { $what }仅限夜间（22:03–05:30）。
+simulate-ordered = { $name }（{ $id }）：{ $time } 在 { $where } 开始，{ $end } 结束。
+simulate-refused = { $code ->
+    [unknown] 没有情景 { $scenario }。
+    [too_late] 时间在一天以后，太远了。
+    [by_day] 白天没人在意名单外的车辆：仅限 22:03 至 05:30。
+    [no_strength] 该情景只有一种强度。
+    [strength] 强度须在 { $least } 到 { $most } 之间。
+    [no_minutes] 瞬间完成，没有时长可选。
+    [minutes] 时长须在 { $least } 到 { $most } 分钟之间。
+    [no_beat] 没有网格 { $id }。
+    [no_device] 没有可发生此事的设备 { $id }。
+    [other_beat] 设备 { $id } 在另一个网格。
+    [busy] 设备 { $id } 上正在发生别的情景，或刚刚结束。
+    [nobody] 该网格目前没有可发生此事的设备：请指明一个设备。
+    [nowhere] 目前没有可发生此事的设备：夜间没有摄像头前人够多；请指明一个。
+   *[other] 无法发生（{ $code }）。
+}
+simulate-none = { $broker } 上没有接受指令的模拟器：用 `patrolgrid demo` 或 `patrolgrid simulate --order-key FILE` 启动一个。
+simulate-unheard = 模拟器 { $seconds } 秒内没有对指令作出答复。
 grafana-no = 否
 grafana-yes = 是
 grafana-column = { $column ->

@@ -236,7 +236,7 @@ class _Demo:
                 *("--host", settings.broker.host, "--port", str(settings.broker.port), "--site", settings.site.id),
                 *("--seed", str(self.options.seed), "--speed", speed, "--history-days", f"{days:g}"),
                 *("--origin-ms", str(origin_ms), "--started-ms", str(started_ms), "--report", str(report)),
-                *([] if days else ["--officers"]),
+                *([] if days else ["--officers", "--order-key", str(settings.command_key_file)]),
                 *([] if ready is None else ["--ready", str(ready)]),
             ]
 
