@@ -39,7 +39,14 @@ def language_of(request: Request) -> str:
 
 def json_response(document: Any, status: int = 200) -> Response:  # noqa: ANN401 - JSON
     """Return a document as JSON; not-a-number becomes null."""
-    return Response(msgspec.json.encode(document), status, media_type="application/json")
+    return Response(msgspec.json.encode(document, enc_hook=_number), status, media_type="application/json")
+
+
+def _number(value: object) -> int:
+    """Return what is a number by another name, such as `operations.Since`."""
+    if isinstance(value, int):
+        return int(value)
+    raise NotImplementedError
 
 
 def answer(request: Request, status: int, key: str, values: dict[str, object]) -> Response:

@@ -5,6 +5,6 @@ language and the site's time zone. One ``.ftl`` file (Fluent, https://projectflu
 added is a language that is added. Nothing here needs numpy, so that the edge agent's base install has its texts too.
 """
 
-from stream.sentences.why import OUTSIDE, Why, literal
+from stream.sentences.why import OUTSIDE, Why, literal, numbers_of
 
-__all__ = ["OUTSIDE", "Why", "literal"]
+__all__ = ["OUTSIDE", "Why", "literal", "numbers_of"]

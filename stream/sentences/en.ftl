@@ -2306,6 +2306,7 @@ board-error-no_alert = There is no alert { $id }.
 board-error-unknown_parameter = There is no parameter { $name } here, expected one of: { $known }.
 board-error-repeated_parameter = { $name } is there more than once, expected it once.
 board-error-bad_parameter = { $name } is { $value }: { $detail }
+board-error-not_together = open and hours go with limit alone: for other filters leave them out.
 board-error-foreign = Commands are taken from the board's own page only.
 board-error-not_json = Expected JSON (Content-Type: application/json).
 board-error-bad_body = The request says something else than expected: { $detail }

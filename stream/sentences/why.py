@@ -1,7 +1,7 @@
 """What a result carries instead of a text."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -28,3 +28,21 @@ OUTSIDE: Final = Why("outside")
 def literal(texts: Mapping[str, str]) -> Why:
     """Return a text that is there in each language already."""
     return Why(LITERAL, dict(texts))
+
+
+def numbers_of(why: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return what a row's `why` has ``observed``, ``expected`` and ``p``, the probability; None for what it does not.
+
+    A sentence around another one (it came late, has doubled, neighbours have it too) has the numbers of that other
+    where it has none of its own.
+
+    >>> numbers_of({"code": "late", "args": {"why": {"code": "threshold", "args": {"observed": 91.0, "limit": 85.0}}}})
+    {'observed': 91.0, 'expected': None, 'p': None}
+    """
+    args: Mapping[str, Any] = why.get("args") or {}
+    if "observed" not in args:
+        inner = next((args[name] for name in ("why", "strongest") if isinstance(args.get(name), Mapping)), None)
+        if inner is not None:
+            return numbers_of(inner)
+    found = {name: args.get(name) for name in ("observed", "expected", "p")}
+    return {name: float(value) if isinstance(value, int | float) else None for name, value in found.items()}

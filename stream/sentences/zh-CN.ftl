@@ -2109,6 +2109,7 @@ board-error-no_alert = 没有告警{ $id }。
 board-error-unknown_parameter = 此处没有参数{ $name }，可用的参数：{ $known }。
 board-error-repeated_parameter = 参数{ $name }出现了多次，应只出现一次。
 board-error-bad_parameter = { $name }为{ $value }：{ $detail }
+board-error-not_together = open 和 hours 只能与 limit 同用；使用其他筛选条件时请去掉。
 board-error-foreign = 只接受本看板页面发出的指令。
 board-error-not_json = 应为JSON（Content-Type: application/json）。
 board-error-bad_body = 请求内容不符合要求：{ $detail }

@@ -12,33 +12,114 @@ from starlette.responses import Response
 
 from console.board.answers import ApiError, json_response, one_line
 from console.board.hub import HOUR_MS, board_of
-from console.board.operations import Body, Operation, Query, asked, told
+from console.board.operations import Body, Operation, Query, Since, Until, asked, told
+from console.board.overview import Row
 from console.board.who import noted_order, press_of, who_of
 from console.deliver.receipts import Receipt, Receipts
 from ingest.events import Command, FalseAlarm, Id
+from ingest.vocabulary import Severity
+from stream.results import AlertState
+from stream.sentences import numbers_of
+from stream.sentences.catalogue import with_why
+from stream.sinks.store.alert_tables import AlertSearch, place_of, search_alerts
+from stream.sinks.store.reader import StoreReader
 
 _OPEN: Final = {"raised", "acknowledged"}
 _REFUSED: Final = ("404 no_alert", "409 already_cleared", "409 already_expired", "422 no_name", "422 name_by_hand",
     "422 too_long", "503 broker_away", "503 unconfirmed")  # fmt: skip
-Hours = Annotated[float, msgspec.Meta(ge=0.0, le=24 * 366)]
-Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+Some = Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=64)], ...], msgspec.Meta(max_length=50)]
 
 
-class AlertsQuery(Query, frozen=True):
-    """Which alerts."""
+class AlertFilter(Query, frozen=True):
+    """Which alerts are looked for: of several values of one parameter any will do."""
 
-    open: Annotated[bool, msgspec.Meta(description="Only alerts that are open.")] = False
-    hours: Annotated[Hours, msgspec.Meta(description="Only alerts that changed within so many hours; 0: all.")] = 0.0
-    limit: Annotated[Limit, msgspec.Meta(description="How many at most.")] = 200
+    since: Annotated[Since | None, msgspec.Meta(description="Raised from this time on.")] = msgspec.field(
+        name="from", default=None
+    )
+    until: Annotated[Until | None, msgspec.Meta(description="Raised before this time; a day: until its end.")] = (
+        msgspec.field(name="to", default=None)
+    )
+    kind: Annotated[Some, msgspec.Meta(description="Kinds of alerts, such as surge.")] = ()
+    beat: Annotated[Some, msgspec.Meta(description="Ids of beats.")] = ()
+    device: Annotated[Some, msgspec.Meta(description="Ids of devices; also one of several of an alert.")] = ()
+    person: Annotated[Some, msgspec.Meta(description="Who has taken it up or said that it was over.")] = ()
+    severity: tuple[Severity, ...] = ()
+    state: tuple[AlertState, ...] = ()
+    reason: Annotated[
+        tuple[FalseAlarm | Literal["any", "none"], ...],
+        msgspec.Meta(description="Why it was a false alarm; any: it was one, none: it was not."),
+    ] = ()
+    text: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=200,
+            description="Words that must all be in names, notes, sentences, devices or people; capitals do not matter.",
+        ),
+    ] = ""
+
+    def search(self) -> AlertSearch:
+        """Return the same for the store."""
+        return AlertSearch(
+            since_ms=self.since,
+            until_ms=self.until,
+            kinds=self.kind,
+            beats=self.beat,
+            devices=self.device,
+            people=self.person,
+            severities=self.severity,
+            states=self.state,
+            reasons=self.reason,
+            text=self.text,
+        )
+
+
+class AlertsQuery(AlertFilter, frozen=True):
+    """Which alerts, and how many."""
+
+    open: Annotated[
+        bool, msgspec.Meta(description="Only alerts that are open, the most severe first; not with other filters.")
+    ] = False
+    hours: Annotated[
+        float,
+        msgspec.Meta(
+            ge=0.0,
+            le=24 * 366,
+            description="Only alerts that changed within so many hours, open ones first; not with other filters.",
+        ),
+    ] = 0.0
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="How many at most.")] = 200
+    after: Annotated[str, msgspec.Meta(max_length=100, description="What the answer before gave as next.")] = ""
+
+
+def with_numbers(row: Row) -> Row:
+    """Return an alert, or a change of it, with what was observed and expected, and its probability, as numbers."""
+    row = with_why(row)
+    return {**row, **numbers_of(row["why"])}
 
 
 async def alerts(request: Request) -> Response:
-    """GET /api/alerts?open=&hours=&limit=: alerts as they stand, newest first."""
-    board = board_of(request)
-    query = asked(request, AlertsQuery)
-    since = board.hub.site_ms() - round(query.hours * HOUR_MS) if query.hours else None
-    rows = await board.asker.ask(lambda reader: reader.alerts(open_only=query.open, limit=query.limit, since_ms=since))
-    return json_response({"alerts": rows})
+    """GET /api/alerts: newest first and by pages; of the open or the recent ones the list that the board shows."""
+    board, query = board_of(request), asked(request, AlertsQuery)
+    search = query.search()
+    if query.open or query.hours:
+        if query.after or search != AlertSearch():
+            raise ApiError(422, "not_together")
+        since = board.hub.site_ms() - round(query.hours * HOUR_MS) if query.hours else None
+        rows = await board.asker.ask(
+            lambda reader: reader.alerts(open_only=query.open, limit=query.limit, since_ms=since)
+        )
+        return json_response({"alerts": [with_numbers(row) for row in rows], "next": None})
+
+    def find(reader: StoreReader) -> list[Row]:
+        ask = partial(reader.bodies, text="text")
+        return search_alerts(ask, search, limit=query.limit + 1, after=query.after)
+
+    try:
+        found = await board.asker.ask(find)
+    except ValueError as error:
+        raise ApiError(422, "bad_parameter", name="after", value=query.after[:40], detail=str(error)) from error
+    more = place_of(found[query.limit - 1]) if len(found) > query.limit else None
+    return json_response({"alerts": [with_numbers(row) for row in found[: query.limit]], "next": more})
 
 
 async def alert(request: Request) -> Response:
@@ -50,7 +131,8 @@ async def alert(request: Request) -> Response:
     if found is None:
         raise ApiError(404, "no_alert", id=identifier[:64])
     receipts = await anyio.to_thread.run_sync(_receipts, Path(board_of(request).config.store_path).parent, identifier)
-    return json_response({**found, "history": history, "receipts": receipts})
+    changes = [with_numbers(row) for row in history]
+    return json_response({**with_numbers(found), "history": changes, "receipts": receipts})
 
 
 def _receipts(folder: Path, alert: str) -> list[Receipt] | None:
@@ -61,7 +143,7 @@ def _receipts(folder: Path, alert: str) -> list[Receipt] | None:
         return None
 
 
-class Order(Body, frozen=True):
+class AlertOrder(Body, frozen=True):
     """What somebody does about an alert."""
 
     by: Annotated[str, msgspec.Meta(max_length=200, description="Who, where the site has no accounts.")] = ""
@@ -93,7 +175,7 @@ async def clear(request: Request) -> Response:
 
 async def _command(request: Request, action: Literal["acknowledge", "clear"]) -> Response:
     board, identifier = board_of(request), request.path_params["id"]
-    order = told(request, Order)
+    order = told(request, AlertOrder)
     by, name = await _giver(request, one_line(order.by))
     note = one_line(order.note)
     if len(by) > 64 or len(note) > 280:
@@ -148,7 +230,8 @@ OPERATIONS: Final = (
         endpoint=alerts,
         right="alerts",
         query=AlertsQuery,
-        says="Alerts as they stand; open ones first.",
+        errors=("422 not_together",),
+        says="Alerts as they stand, newest first and by pages.",
     ),
     Operation(
         path="/api/alerts/{id}",
@@ -171,7 +254,7 @@ OPERATIONS: Final = (
         path="/api/alerts/{id}/acknowledge",
         endpoint=acknowledge,
         right="acknowledge",
-        body=Order,
+        body=AlertOrder,
         status=202,
         errors=(*_REFUSED, "409 already_acknowledged"),
         says="Take an alert up: answered once the broker has it; what the node makes of it then shows at the alert.",
@@ -181,7 +264,7 @@ OPERATIONS: Final = (
         path="/api/alerts/{id}/clear",
         endpoint=clear,
         right="clear",
-        body=Order,
+        body=AlertOrder,
         status=202,
         errors=_REFUSED,
         says="Say that an alert is over; with a reason, that it was a false alarm.",

@@ -33,13 +33,6 @@ class DeviceQuery(Query, frozen=True):
     hours: Annotated[float, msgspec.Meta(ge=0.1, le=24 * 14, description="How far back its windows go.")] = 12.0
 
 
-class IncidentsQuery(Query, frozen=True):
-    """Which incidents."""
-
-    hours: Annotated[float, msgspec.Meta(ge=0.1, le=24 * 366, description="How far back.")] = 72.0
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="How many at most.")] = 200
-
-
 async def site(request: Request) -> Response:
     """GET /api/site: what changes only where people edit it."""
     board = board_of(request)
@@ -164,11 +157,6 @@ async def device(request: Request) -> Response:
     )
 
 
-async def hotspots(request: Request) -> Response:
-    """GET /api/hotspots: the newest map; ``null`` before the first."""
-    return json_response({"hotspots": await board_of(request).asker.ask(lambda reader: reader.hotspots())})
-
-
 async def plan(request: Request) -> Response:
     """GET /api/plan: the running shift's stops, planned against delivered, the staffing sheet."""
     board = board_of(request)
@@ -178,23 +166,6 @@ async def plan(request: Request) -> Response:
     head = await anyio.to_thread.run_sync(board.doors.people.audit.head) if who_of(request).accounts else None
     document["failed"] = plain(document["failed"], language_of(request))
     return json_response(document | {"audit": str(head) if head else None})
-
-
-async def incidents(request: Request) -> Response:
-    """GET /api/incidents?hours=&limit=: what was reported, by whom it came, newest first."""
-    board, query = board_of(request), asked(request, IncidentsQuery)
-    since = board.hub.site_ms() - round(query.hours * HOUR_MS)
-    rows = await board.asker.ask(lambda reader: reader.incidents(limit=query.limit, since_ms=since))
-    words = dict.fromkeys(row["category"] for row in rows)
-    return json_response(
-        {
-            "incidents": rows,
-            "since_ms": since,
-            "categories": {
-                word: in_all_languages(Why("incident-word", {"category": word, "count": 1})) for word in words
-            },
-        }
-    )
 
 
 async def authority(request: Request) -> Response:
@@ -242,7 +213,6 @@ OPERATIONS: Final = (
         errors=("503 too_many",),
         says="The overview as server-sent events: pushed when something changed, at most two a second.",
     ),
-    Operation(path="/api/hotspots", endpoint=hotspots, right="hotspots", says="The newest map; null before the first."),
     Operation(
         path="/api/device/{id}",
         endpoint=device,
@@ -251,14 +221,6 @@ OPERATIONS: Final = (
         query=DeviceQuery,
         errors=("404 no_device",),
         says="One device: its windows against what was expected, its alerts, its data quality.",
-    ),
-    Operation(
-        path="/api/incidents",
-        endpoint=incidents,
-        right="alerts",
-        seen=True,
-        query=IncidentsQuery,
-        says="Incidents as they were told, newest first.",
     ),
     Operation(
         path="/api/plan",
