@@ -204,7 +204,7 @@ def places_schema() -> dict[str, Any]:
         feature("beat", "Polygon", 4, ["id"], id=beat_id, community={"type": "string"}, **numbers),
         feature(
             "device", "Point", 0, ["id", "beat", "type"], id=known, beat=beat_id, type={"enum": list(DEVICE_TYPES)},
-            overrides={"type": "object"},
+            overrides={"type": "object"}, heading={"type": ["number", "null"], "minimum": 0, "maximum": 360},
         ),
         feature("street", "LineString", 2, ["name"]),
         feature("landmark", "Point", 0, ["name"]),

@@ -13,14 +13,13 @@ from typing import Any, Final
 
 import msgspec
 
+from ingest.places.outlines import METRES, beside, is_inside
 from ingest.places.site_places import Beat, Places, PlacesError, Point, decoded, parse_places
 
 ACCOUNTS: Final = frozenset({"console", "node", "board"})
 """Accounts at a station's broker that have rights of their own: no device may be called so."""
 EXPLAINED: Final = "explained"
 """A property of the features that `patrolgrid init` makes, which says what each is for; nobody reads it."""
-_METRES: Final = 111_320.0
-"""In a degree of latitude."""
 _MOST_SIDES: Final = 1_000
 """Of an outline that is looked at for knots, each against each."""
 _OUTSIDE_M: Final = 20.0
@@ -72,7 +71,7 @@ def find_all(
     name
         That of the file; errors begin with it.
     check
-        Raises `PlacesError` for what can be read and still cannot be worked with; asked for each device.
+        Raises `PlacesError` for what can be read and still cannot be worked with; then each device is asked for.
     """
     faults: list[PlacesError] = []
     try:
@@ -83,20 +82,41 @@ def find_all(
     lines = lines_of(content)
     found = [PlaceFinding(_at(lines, error.feature), "", str(error)) for error in faults]
     where = _lines_by_id(document["features"], lines)
-    for device in places.devices.values():
-        try:
-            check(replace(places, devices={device.id: device}))
-        except PlacesError as error:
-            found.append(PlaceFinding(where.get(("device", device.id), 0), "", str(error)))
+    found += _refused(places, check, where)
     found += [*odd(places, where), *_examples(document["features"], lines)]
     return places, sorted(found, key=lambda one: one.line)
 
 
+def _refused(
+    places: Places, check: Callable[[Places], None], where: dict[tuple[str, str], int]
+) -> Iterator[PlaceFinding]:
+    """Give what a check refuses: by device where it is one, else of the whole."""
+    if not places.beats and not places.devices:
+        return
+    try:
+        check(places)
+    except PlacesError as error:
+        alone = False
+        for device in places.devices.values():
+            try:
+                check(replace(places, devices={device.id: device}))
+            except PlacesError as its:
+                alone = True
+                yield PlaceFinding(where.get(("device", device.id), 0), "", str(its))
+        if not alone:
+            yield PlaceFinding(0, "", str(error))
+
+
 def odd(places: Places, lines: dict[tuple[str, str], int]) -> Iterator[PlaceFinding]:
     """Give what is allowed and hardly meant; `lines` has the line of each beat and device, by kind and id."""
-    for beat in places.beats.values():
-        if _crosses(beat.polygon):
-            yield PlaceFinding(lines.get(("beat", beat.id), 0), "crosses", values={"beat": beat.id})
+    knotted = {beat.id for beat in places.beats.values() if _crosses(beat.polygon)}
+    for beat in sorted(knotted):
+        yield PlaceFinding(lines.get(("beat", beat), 0), "crosses", values={"beat": beat})
+    for two in beside([beat for beat in places.beats.values() if beat.id not in knotted]):
+        area, (lon, lat) = round(two.square_m), two.at
+        values = {"beat": two.one, "other": two.other, "area": area, "metres": max(round(two.metres), 1)}
+        at = {"lon": round(lon, 6), "lat": round(lat, 6)}
+        yield PlaceFinding(lines.get(("beat", two.one), 0), two.code, values=values | at)
     for device in places.devices.values():
         line, point = lines.get(("device", device.id), 0), (device.lon, device.lat)
         if device.id in ACCOUNTS:
@@ -110,15 +130,15 @@ def odd(places: Places, lines: dict[tuple[str, str], int]) -> Iterator[PlaceFind
 
 def beat_at(beats: Iterable[Beat], point: Point) -> str | None:
     """Return the id of the first beat that a point lies in."""
-    return next((beat.id for beat in beats if _is_inside(beat.polygon, point)), None)
+    return next((beat.id for beat in beats if is_inside(beat.polygon, point)), None)
 
 
 def outside_m(beat: Beat, point: Point) -> float:
     """Return how far a point lies outside a beat, in metres; 0 inside."""
-    if _is_inside(beat.polygon, point):
+    if is_inside(beat.polygon, point):
         return 0.0
-    narrow = _METRES * math.cos(math.radians(point[1]))
-    ring = [((lon - point[0]) * narrow, (lat - point[1]) * _METRES) for lon, lat in beat.polygon]
+    narrow = METRES * math.cos(math.radians(point[1]))
+    ring = [((lon - point[0]) * narrow, (lat - point[1]) * METRES) for lon, lat in beat.polygon]
     return min(_from_origin(one, other) for one, other in pairwise([*ring, ring[0]]))
 
 
@@ -128,16 +148,6 @@ def _from_origin(one: Point, other: Point) -> float:
     length = across * across + up * up
     share = 0.0 if length == 0 else min(max(-(one[0] * across + one[1] * up) / length, 0.0), 1.0)
     return math.hypot(one[0] + share * across, one[1] + share * up)
-
-
-def _is_inside(ring: Sequence[Point], point: Point) -> bool:
-    """Tell whether a point is inside a ring, by the even-odd rule."""
-    inside = False
-    for one, other in pairwise([*ring, ring[0]]):
-        if (one[1] > point[1]) != (other[1] > point[1]):
-            share = (point[1] - one[1]) / (other[1] - one[1])
-            inside ^= point[0] < one[0] + share * (other[0] - one[0])
-    return inside
 
 
 def _crosses(ring: Sequence[Point]) -> bool:

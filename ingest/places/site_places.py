@@ -1,7 +1,6 @@
 """Beats and devices of a site, from one GeoJSON file, checked on load with errors that name the feature."""
 
 import math
-import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ from typing import Any, Final, Literal
 import msgspec
 
 from ingest.codecs.bindings import Binding, BindingError, read_bindings
-from ingest.files import unpacked
 from ingest.topics import ID_PATTERN, RESERVED_BEATS
 
 DeviceType = Literal["camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment"]
@@ -27,8 +25,6 @@ Point = tuple[float, float]
 _FARTHEST_KM: Final = 200.0
 """Nothing of a site lies so far from its middle: such a coordinate has a digit wrong."""
 _KM_PER_DEGREE: Final = 111.32
-_MOST_BYTES: Final = 16 << 20
-"""Of places in a record of the log, unpacked."""
 
 
 class PlacesError(ValueError):
@@ -69,6 +65,8 @@ class Device:
     """Per-device settings of rules, e.g. ``{"open_s": 120}`` for a door."""
     bindings: tuple[Binding, ...] = ()
     """What it says in a vendor's dialect, and what that means."""
+    heading: float | None = None
+    """Where a camera looks, in degrees clockwise from north; only maps go by it. None where nobody has said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,35 +250,6 @@ class FeatureParser:
                 (self.beats if kind == "beat" else self.devices).pop(identifier, None)
 
 
-class PlacesRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Edited places on their way through the log."""
-
-    shards: int
-    """How many shards the beats are divided among."""
-    places: Places
-    """All of the site's, checked."""
-    by: str = ""
-    """Who changed them: a person's id, or ``cli:USER``; empty where the file was edited by hand."""
-    at_ms: int = 0
-    """When they did, by their machine's clock (epoch ms)."""
-
-
-def encode_places(record: PlacesRecord) -> bytes:
-    """Return the payload of a `RecordKind.PLACES`: equal places in equal order give equal bytes."""
-    return zlib.compress(msgspec.json.encode(record, order="deterministic"), 6)
-
-
-def decode_places(payload: bytes) -> PlacesRecord:
-    """Return what `encode_places` was given. Raises `PlacesError` for any other bytes."""
-    try:
-        found = msgspec.json.decode(unpacked(payload, _MOST_BYTES), type=PlacesRecord)
-    except (ValueError, RecursionError) as error:  # of zlib, of msgspec, and of what is no UTF-8
-        raise PlacesError(f"the places in the log cannot be read: {error}") from error
-    if found.shards < 1:
-        raise PlacesError("the places in the log cannot be read: they name no shard")
-    return found
-
-
 _EXPECTED_NAME: Final = "expected text or an object like {'en': …, 'zh-CN': …}"
 
 
@@ -359,6 +328,12 @@ class _FeatureReader:
             raise self.error(f"has {key} {value!r}, expected a whole number from 0")
         return value
 
+    def heading(self) -> float | None:
+        value = self.properties.get("heading")
+        if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 360):
+            return value
+        raise self.error(f"has heading {value!r}, expected degrees clockwise from north, 0 to 360")
+
     def beat(self) -> Beat:
         identifier = self.identifier()
         if identifier in RESERVED_BEATS:
@@ -394,4 +369,5 @@ class _FeatureReader:
             lat=lat,
             overrides=overrides,
             bindings=bindings,
+            heading=self.heading(),
         )

@@ -108,3 +108,17 @@ def test_says_what_is_no_json(tmp_path):
     path.write_text("{", encoding="utf-8")
     with pytest.raises(PlacesError, match=r"places\.geojson: not JSON"):
         load_places(path)
+
+
+@pytest.mark.parametrize(
+    ("heading", "right"), [(0, True), (359.5, True), (None, True), (361, False), ("N", False), (True, False)]
+)
+def test_where_a_camera_looks_is_degrees_from_north(heading, right):
+    document = copy.deepcopy(GOOD)
+    device = next(one for one in document["features"] if one["properties"]["kind"] == "device")
+    device["properties"]["heading"] = heading
+    if right:
+        assert parse_places(document).devices[device["properties"]["id"]].heading == heading
+    else:
+        with pytest.raises(PlacesError, match="expected degrees clockwise from north"):
+            parse_places(document)
