@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fcntl
+import io
 import json
 import logging
 import os
@@ -79,11 +80,24 @@ def replace_file(
     create_only
         Leave a file alone that is there already, or that another process makes at the same time.
     """
+    with replacing(path, durable=durable, mode=mode, create_only=create_only) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def replacing(
+    path: Path, *, durable: bool = True, mode: int = 0o666, create_only: bool = False
+) -> Iterator[io.BufferedWriter]:
+    """Give a file whose content takes the path's place when the body is done, as `replace_file` does.
+
+    Where the body raises, nothing is changed and nothing is left behind; a process that is killed leaves a file
+    ``PATH.PID.new``.
+    """
     make_folder(path.parent)
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
-            file.write(content)
+            yield file
             _hand_over(file.fileno(), path.parent)
             if durable:
                 file.flush()

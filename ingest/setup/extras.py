@@ -34,6 +34,7 @@ EXTRAS: Final = {
     "grafana_api": "influx",
     "requests": "influx",
     "apprise": "deliver",
+    "pyarrow": "parquet",
     "cryptography": "seal",
     "gpiozero": "gpio",
     "serial": "serial",

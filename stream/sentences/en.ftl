@@ -956,6 +956,7 @@ audit-what = { $what ->
     [device-move] device moved
     [device-name] device named
     [device-sheet] sheet made
+    [export] exported
     [command-refused] FORGED COMMAND, refused
     [log-broken] LOG WAS CUT OFF OR MADE ANEW
    *[other] { $what }
@@ -1731,6 +1732,21 @@ stop-done = done
 stop-skipped = skipped
 stop-missed = missed
 stop-replaced = replaced
+
+## The command line: export
+export-done = { $rows ->
+    [0] There is nothing of that kind and time{ $size ->
+        [0] .
+       *[other] : { $file } has only the names of its columns.
+    }
+    [one] { $rows } row{ export-file }
+   *[other] { $rows } rows{ export-file }
+}
+export-file = { $size ->
+    [0] {""}
+   *[other] {" "}in { $file } ({ COMPACT($size) } bytes)
+}
+export-stopped = Stopped. { $file } is as it was.
 
 ## The command line: backtest, record, edge
 

@@ -834,6 +834,7 @@ audit-what = { $what ->
     [device-move] 移动设备
     [device-name] 设备改名
     [device-sheet] 生成安装单
+    [export] 已导出
     [command-refused] 伪造指令，已拒绝
     [log-broken] 日志曾被截断或重新生成
    *[other] { $what }
@@ -1579,6 +1580,20 @@ stop-done = 已完成
 stop-skipped = 已跳过
 stop-missed = 未到
 stop-replaced = 已替换
+
+## 命令行：export
+export-done = { $rows ->
+    [0] 没有该类该时段的记录{ $size ->
+        [0] 。
+       *[other] ：{ $file } 只有列名。
+    }
+   *[other] { $rows }行{ export-file }
+}
+export-file = { $size ->
+    [0] {""}
+   *[other] ，已写入 { $file }（{ COMPACT($size) }字节）
+}
+export-stopped = 已停止，{ $file } 保持原样。
 
 ## 命令行：backtest、record、edge
 

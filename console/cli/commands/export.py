@@ -1,0 +1,192 @@
+"""``patrolgrid export``: a site's results as one file for a notebook, a spreadsheet or another program."""
+
+import argparse
+import getpass
+import io
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from console.common import (
+    FoundSite,
+    Progress,
+    add_settings_arguments,
+    print_json,
+    progress_bar,
+    settings_of_site,
+    texts_of,
+    time_of,
+)
+from console.errors import CommandError
+from console.export_files import BOM, ExportWriter, csv_writer, parquet_writer
+from console.people.audit import Audit
+from console.people.people_file import PeopleFile, has_file
+from deploy.processes import StopRequest
+from ingest.files import replacing
+from ingest.setup.extras import version
+from stream.sentences.catalogue import Sentences
+from stream.sinks.store.export_tables import PORTION, TABLES, Asked, Coded, Column, Portion, Table, Values
+from stream.sinks.store.reader import StoreReader
+
+EXAMPLES: Final = """\
+examples:
+  patrolgrid export windows --from 2026-11-01 --to 2026-12-01 --parquet november.parquet
+  patrolgrid export windows --metric person --csv people.csv
+  patrolgrid export alerts --from 2026-11-23 --csv alerts.csv --excel
+  patrolgrid export incidents --csv - | wc -l
+  patrolgrid export patrols --personal --csv stops.csv
+
+Works while the node runs. A file is there when it is whole, and not before. docs/export.md tells what the columns are.
+"""
+_FILTERS: Final = ("beat", "device", "kind", "metric")
+_STDOUT: Final = Path("-")
+_ALL_MS: Final = 2**62
+_DAY_MS: Final = 86_400_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_settings_arguments(parser, site=True)
+    add = parser.add_argument
+    add("table", choices=list(TABLES), metavar="TABLE", help="what to export: " + ", ".join(TABLES))
+    add("--from", dest="since", metavar="TIME", help="from when on (default: all that is there)")
+    add("--to", dest="until", metavar="TIME", help="until when, without that time itself (default: all that is there)")
+    file = parser.add_mutually_exclusive_group(required=True)
+    file.add_argument("--csv", type=Path, metavar="FILE", help="file to write or replace; - is standard output")
+    file.add_argument("--parquet", type=Path, metavar="FILE", help="file to write or replace; needs the extra parquet")
+    for name in _FILTERS:
+        add(f"--{name}", action="append", metavar="ID", help=f"only rows with this {name}; may be given several times")
+    add("--personal", action="store_true", help="also who did what, and what people wrote")
+    add("--excel", action="store_true", help="mark the CSV as UTF-8, so that Excel shows Chinese")
+    add("--json", action="store_true", help="print JSON")
+    add("--quiet", action="store_true", help="no progress bar")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the file. Raises `CommandError` for what cannot be exported or written."""
+    settings, site = settings_of_site(options)
+    zone = site.zone(settings)
+    texts = texts_of(options, settings)
+    target: Path = options.csv or options.parquet
+    if target == _STDOUT and (options.parquet or options.json):
+        wrong = "--parquet -: Parquet is" if options.parquet else "--json with --csv -: two things would be"
+        raise CommandError(f"{wrong} not written to standard output; name a file", 2)
+    if target.is_dir():
+        raise CommandError(f"{target}: is a folder, expected a file to write")
+    table = TABLES[options.table]
+    since, until = (
+        default if text is None else time_of(text, name, zone)
+        for text, name, default in ((options.since, "--from", 0), (options.until, "--to", _ALL_MS))
+    )
+    asked = Asked(since, until, Sentences(texts.language, zone), personal=options.personal)
+    columns = [column for column in table.columns if options.personal or not column.personal]
+    wanted = _wanted(options, columns)
+    _note(site, options)
+    try:
+        with (
+            closing(StoreReader(site.store, zone)) as reader,
+            StopRequest() as stop,
+            _opened(options, columns, site.id, zone) as writer,
+            progress_bar(options, desc=options.table, unit=" days", leave=False) as show,
+        ):
+            rows = 0
+            for portion in _portions(table, reader, asked, stop, show):
+                some = _chosen(portion, wanted)
+                rows += len(some["timestamp"])
+                writer.write(some)
+    except KeyboardInterrupt:
+        if target != _STDOUT:
+            print(texts("export-stopped", file=str(target)), file=sys.stderr)
+        raise
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CommandError(f"{target}: cannot be written: {error.strerror or error}") from error
+    if options.json:
+        print_json(
+            {"table": options.table, "site": site.id, "file": target, "rows": rows, "bytes": target.stat().st_size}
+        )
+    elif target == _STDOUT:
+        print(texts("export-rows", rows=rows, table=options.table), file=sys.stderr)
+    else:
+        print(texts("export-done", rows=rows, table=options.table, file=str(target), size=target.stat().st_size))
+    return 0
+
+
+def _wanted(options: argparse.Namespace, columns: Sequence[Column]) -> dict[str, list[str]]:
+    """Return the values that rows must have, by column. Raises `CommandError` for a column that the table has not."""
+    wanted = {name: getattr(options, name) for name in _FILTERS if getattr(options, name)}
+    names = [column.name for column in columns]
+    for name in wanted:
+        if name not in names:
+            raise CommandError(f"--{name}: {options.table} have no column {name}; there are {', '.join(names)}", 2)
+    return wanted
+
+
+def _chosen(portion: Portion, wanted: Mapping[str, Sequence[str]]) -> Portion:
+    """Return the rows that have one of the wanted values in each of these columns."""
+    for name, some in wanted.items():
+        values = portion[name]
+        if isinstance(values, Coded):
+            codes = [code for code, text in enumerate(values.names) if text in some]
+            rows = np.flatnonzero(np.isin(values.codes, codes))
+        else:
+            rows = np.flatnonzero([value in some for value in values])
+        portion = {column: _taken(values, rows) for column, values in portion.items()}
+    return portion
+
+
+def _taken(values: Values, rows: NDArray[np.intp]) -> Values:
+    if isinstance(values, Coded):
+        return values._replace(codes=values.codes[rows])
+    return values[rows] if isinstance(values, np.ndarray) else [values[row] for row in rows.tolist()]
+
+
+def _portions(
+    table: Table, reader: StoreReader, asked: Asked, stop: StopRequest, show: Progress
+) -> Iterator[Portion]:
+    """Yield what the table has, and show how many days of it are done. Raises KeyboardInterrupt when told to stop."""
+    end_ms = min(asked.until_ms, reader.progress()["now_ms"])
+    begin_ms: float = asked.since_ms
+    for portion, reached_ms in table.read(reader, asked, PORTION):
+        begin_ms = begin_ms or float(portion["timestamp"][0])
+        show(*(round((one - begin_ms) / _DAY_MS) for one in (reached_ms, max(end_ms, reached_ms))))
+        yield portion
+        if stop.asked:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def _opened(
+    options: argparse.Namespace, columns: Sequence[Column], site: str, zone: ZoneInfo
+) -> Iterator[ExportWriter]:
+    """Give a writer of the file; it takes its place when all is written."""
+    if options.csv == _STDOUT:
+        with csv_writer(sys.stdout, columns, zone) as writer:
+            yield writer
+    elif options.parquet:
+        told = {"patrolgrid": version(), "site": site, "timezone": zone.key, "table": options.table}
+        with replacing(options.parquet) as file, parquet_writer(file, columns, told) as writer:
+            yield writer
+    else:
+        with replacing(options.csv) as file:
+            text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+            text.write(BOM if options.excel else "")
+            with csv_writer(text, columns, zone) as writer:
+                yield writer
+            text.detach()
+
+
+def _note(site: FoundSite, options: argparse.Namespace) -> None:
+    """Write into the audit log who takes what, where the site has one."""
+    if has_file(site.folder):
+        span = f"{options.since or ''}..{options.until or ''}"
+        with closing(PeopleFile(site.folder)) as file:
+            who = f"cli:{getpass.getuser()}"
+            Audit(file).note(who, "export", options.table, span=span, personal=options.personal)
