@@ -108,14 +108,14 @@ def run(options: argparse.Namespace) -> int:
         raise
     except OSError as error:
         raise CommandError(f"{target}: cannot be written: {error.strerror or error}") from error
+    if target == _STDOUT:
+        print(texts("export-done", rows=rows, size=0), file=sys.stderr)
+        return 0
+    size = target.stat().st_size
     if options.json:
-        print_json(
-            {"table": options.table, "site": site.id, "file": target, "rows": rows, "bytes": target.stat().st_size}
-        )
-    elif target == _STDOUT:
-        print(texts("export-rows", rows=rows, table=options.table), file=sys.stderr)
+        print_json({"table": options.table, "site": site.id, "file": target, "rows": rows, "bytes": size})
     else:
-        print(texts("export-done", rows=rows, table=options.table, file=str(target), size=target.stat().st_size))
+        print(texts("export-done", rows=rows, file=str(target), size=size))
     return 0
 
 
@@ -148,9 +148,7 @@ def _taken(values: Values, rows: NDArray[np.intp]) -> Values:
     return values[rows] if isinstance(values, np.ndarray) else [values[row] for row in rows.tolist()]
 
 
-def _portions(
-    table: Table, reader: StoreReader, asked: Asked, stop: StopRequest, show: Progress
-) -> Iterator[Portion]:
+def _portions(table: Table, reader: StoreReader, asked: Asked, stop: StopRequest, show: Progress) -> Iterator[Portion]:
     """Yield what the table has, and show how many days of it are done. Raises KeyboardInterrupt when told to stop."""
     end_ms = min(asked.until_ms, reader.progress()["now_ms"])
     begin_ms: float = asked.since_ms

@@ -286,7 +286,7 @@ TABLES: Final[dict[str, Table]] = {
         "timestamp:time id:text revision:int state:name severity:name kind:name beat:name device:name devices:text "
         "lon:float lat:float place:text observed:float expected:float p:float confidence:float caused:time "
         "acknowledged:time ended:time ended_by:name reason:name code:name text:text *by:name *note:text",
-        _Select("alerts a", "a.raised_ms", ("a.id",), (_ACKNOWLEDGED,)),
+        _Select("alert_search s JOIN alerts a ON a.id = s.id", "s.raised_ms", ("s.id",), (_ACKNOWLEDGED,)),
         _alert,
     ),
     "revisions": _table(
