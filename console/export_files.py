@@ -24,6 +24,7 @@ _WHOLE: Final = frozenset({"time", "int", "bool"})
 BOM: Final = "\ufeff"
 
 
+_DTYPES: Final = {"timestamp[ms, tz=UTC]": "<i8", "int64": "<i8", "int32": "<i4", "double": "<f8", "float": "<f4"}
 Arrow = Any
 """What pyarrow has: it ships no types."""
 
@@ -61,9 +62,9 @@ class _CsvWriter:
 def _cells(values: Values, kind: ColumnType, zone: tzinfo) -> list[Any]:
     """Return a column as the csv module takes it: None is an empty cell."""
     if isinstance(values, Coded):
-        names = [guarded(name) for name in values.names]
+        names = [*(guarded(name) for name in values.names), None]
         return [names[code] for code in values.codes.tolist()]
-    listed = _whole(values) if isinstance(values, np.ndarray) and kind in _WHOLE else _listed(values)
+    listed = _listed(values, whole=kind in _WHOLE)
     if kind == "time":
         shown = cache(lambda ms: _time(ms, zone))
         return [None if value is None else shown(value) for value in listed]
@@ -76,23 +77,20 @@ def _cells(values: Values, kind: ColumnType, zone: tzinfo) -> list[Any]:
     return listed
 
 
+def _listed(values: NDArray[np.float64] | list[Any], *, whole: bool) -> list[Any]:
+    """Return a column as a list, with None for what is not there."""
+    if isinstance(values, list):
+        return [None if isinstance(value, float) and math.isnan(value) else value for value in values]
+    gaps = np.isnan(values)
+    listed: list[Any] = (np.where(gaps, 0, values).astype(np.int64) if whole else values).tolist()
+    for at in np.flatnonzero(gaps).tolist():
+        listed[at] = None
+    return listed
+
+
 def _time(ms: int, zone: tzinfo) -> str:
     precise = "milliseconds" if ms % 1000 else "seconds"
     return datetime.fromtimestamp(ms / 1000, zone).isoformat(timespec=precise)
-
-
-def _whole(values: NDArray[np.float64]) -> list[int | None]:
-    gaps = np.isnan(values)
-    whole: list[int | None] = np.where(gaps, 0, values).astype(np.int64).tolist()
-    for at in np.flatnonzero(gaps).tolist():
-        whole[at] = None
-    return whole
-
-
-def _listed(values: Values) -> list[Any]:
-    if isinstance(values, np.ndarray):
-        return [None if math.isnan(value) else value for value in values.tolist()]
-    return [None if isinstance(value, float) and math.isnan(value) else value for value in values]
 
 
 @contextmanager
@@ -119,7 +117,10 @@ def parquet_writer(file: IO[bytes], columns: Sequence[Column], told: Mapping[str
 
 
 class _ParquetWriter:
-    """Gathers portions to row groups; names that come often are written once in each."""
+    """Gathers portions to row groups, in which names that come often are written once.
+
+    Arrays are made by their buffers: pyarrow's own ways from Python import pandas where it is installed, 50 MB.
+    """
 
     def __init__(self, arrow: Arrow, inner: Arrow, schema: Arrow) -> None:
         self._arrow, self._inner, self._schema = arrow, inner, schema
@@ -141,15 +142,40 @@ class _ParquetWriter:
 
     def _array(self, values: Values, kind: Arrow) -> Arrow:
         arrow = self._arrow
-        if isinstance(values, Coded):
-            used, codes = np.unique(values.codes, return_inverse=True)
-            names = arrow.array([values.names[code] for code in used.tolist()], arrow.string())
-            return arrow.DictionaryArray.from_arrays(arrow.array(codes, arrow.int32()), names)
-        if isinstance(values, np.ndarray):
-            gaps = np.isnan(values)
-            whole = arrow.types.is_integer(kind) or arrow.types.is_timestamp(kind)
-            known = np.where(gaps, 0, values).astype(np.int64) if whole else values
-            return arrow.array(known, mask=gaps).cast(kind)
+        if arrow.types.is_string(kind):
+            return self._texts([*values])
         if arrow.types.is_dictionary(kind):
-            return arrow.array(values, arrow.string()).dictionary_encode()
-        return arrow.array(values, kind, from_pandas=True)
+            coded = values if isinstance(values, Coded) else _coded([*values])
+            used, codes = np.unique(coded.codes[coded.codes >= 0], return_inverse=True)
+            numbers = np.full(len(coded.codes), np.nan)
+            numbers[coded.codes >= 0] = codes
+            names = self._texts([coded.names[code] for code in used.tolist()])
+            return arrow.DictionaryArray.from_arrays(self._numbers(numbers, kind.index_type), names)
+        return self._numbers(np.array(values, np.float64), kind)
+
+    def _numbers(self, values: NDArray[np.float64], kind: Arrow) -> Arrow:
+        gaps = np.isnan(values)
+        known = np.where(gaps, 0, values)
+        bits = self._arrow.types.is_boolean(kind)
+        return self._made(
+            kind, ~gaps, np.packbits(known > 0, bitorder="little") if bits else known.astype(_DTYPES[str(kind)])
+        )
+
+    def _texts(self, values: Sequence[Any]) -> Arrow:
+        encoded = [(value or "").encode() for value in values]
+        ends = np.cumsum([0, *map(len, encoded)]).astype(np.int32)
+        return self._made(
+            self._arrow.string(), np.array([bool(one) for one in values], np.bool_), ends, b"".join(encoded)
+        )
+
+    def _made(self, kind: Arrow, there: NDArray[np.bool_], *buffers: object) -> Arrow:
+        """Return an array of its bits of what is there and its other buffers (Arrow columnar format 1.5)."""
+        parts = [np.packbits(there, bitorder="little"), *buffers]
+        return self._arrow.Array.from_buffers(kind, len(there), [self._arrow.py_buffer(one) for one in parts])
+
+
+def _coded(values: Sequence[str | None]) -> Coded:
+    """Return texts as numbers of names, -1 for a gap."""
+    numbers: dict[str, int] = {}
+    codes = [numbers.setdefault(value, len(numbers)) if value else -1 for value in values]
+    return Coded(np.array(codes, np.int64), [*numbers])

@@ -4,10 +4,12 @@ import csv
 import json
 import os
 import signal
+import sqlite3
 import sys
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -20,8 +22,8 @@ from ingest.setup import extras
 from ingest.vocabulary import WindowStatus
 from stream.results import RECALLED
 from stream.sentences import Why
-from stream.sinks.store import export_tables
-from stream.sinks.store.export_tables import TABLES, numbers_of
+from stream.sentences.catalogue import Sentences
+from stream.sinks.store.export_tables import TABLES, Asked, numbers_of
 from stream.sinks.store.reader import StoreReader
 from tests.console.stores import SITE, Node
 from tests.stream import make_results as make
@@ -118,13 +120,13 @@ def test_windows_of_many_parts_are_whole_whatever_the_portion(portion, tmp_path)
     node.write(windows=[make.windows(CLOSED | {"sum_a": 5.0}, *parts, CLOSED | {"series": 1, "sum_a": 3.0})])
     node.write(windows=[make.windows({"start": make.T0 + 1, "part": RECALLED, "n": 0, "sum_a": 0.0, "expected": 7.5})])
     node.close()
-    asked = export_tables.Asked(0, 2**62, None)
-    with_reader = StoreReader(node.store_path)
-    found = [(one, at) for one, at in TABLES["windows"].read(with_reader, asked, portion)]
-    count = [value for one, _ in found for value in one["count"].tolist()]
-    assert count == [13.0, 3.0, 0.0]
-    assert [value for one, _ in found for value in one["expected"].tolist()] == [12.5, 12.5, 7.5]
-    with_reader.close()
+    reader = StoreReader(node.store_path)
+    found = [one for one, _ in TABLES["windows"].read(reader, Asked(0, 2**62, Sentences()), portion)]
+    reader.close()
+    count, expected = (
+        np.concatenate([np.asarray(one[name]) for one in found]).tolist() for name in ("count", "expected")
+    )
+    assert (count, expected) == ([13.0, 3.0, 0.0], [12.5, 12.5, 7.5])
 
 
 def test_from_and_to_are_local_times_and_the_end_is_not_in_it(data, tmp_path):
@@ -252,7 +254,7 @@ def test_without_pyarrow_the_error_says_what_to_install(data, tmp_path, monkeypa
 @pytest.mark.parametrize("arguments", [("--parquet", "-"), ("--csv", "-", "--json")])
 def test_what_cannot_go_to_standard_output_is_refused(arguments, data, capsys):
     assert told(data, "windows", *arguments) == 2
-    assert "not written to standard output; name a file" in capsys.readouterr().err
+    assert "standard output takes CSV alone" in capsys.readouterr().err
 
 
 def test_a_folder_is_no_file_to_write(data, tmp_path, capsys):
@@ -269,3 +271,41 @@ def test_who_takes_data_out_is_in_the_audit_log_of_a_site_with_accounts(tmp_path
     file.close()
     assert (entry.what, entry.about, entry.detail["personal"]) == ("export", "alerts", True)
     assert entry.by.startswith("cli:")
+
+
+@pytest.mark.parametrize("page", ["export.md", "export.zh-CN.md"])
+def test_the_documentation_has_every_column_of_every_table_in_order(page):
+    text = (Path(__file__).parents[2] / "docs" / page).read_text("utf-8")
+    documented = {}
+    for part in text.split("\n### ")[1:]:
+        cells = [line.split("|")[1] for line in part.split("\n## ")[0].splitlines() if line.startswith("| ")][1:]
+        documented[part.split("\n", 1)[0]] = [name.strip() for cell in cells for name in cell.split(",")]
+    assert documented == {
+        name: [column.name + "*" * column.personal for column in table.columns] for name, table in TABLES.items()
+    }
+
+
+@pytest.mark.parametrize("table", ["windows", "alerts"])
+def test_between_portions_the_write_ahead_file_can_be_emptied(table, tmp_path):
+    node = Node(tmp_path)
+    node.fill()
+    reader = StoreReader(node.store_path)
+    writer = sqlite3.connect(node.store_path)
+    portions = TABLES[table].read(reader, Asked(0, 2**62, Sentences()), 1)
+    for number in range(2):
+        next(portions)
+        node.write(anomalies=[make.anomaly(make.T0 + number)])
+        assert writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+    writer.close()
+    reader.close()
+    node.close()
+
+
+def test_a_parquet_file_is_written_in_row_groups(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "PORTION", 4)
+    monkeypatch.setattr(export_files, "ROW_GROUP", 6)
+    file = tmp_path / "w.parquet"
+    assert told(data, "windows", "--parquet", str(file)) == 0
+    groups = pq.ParquetFile(file).metadata
+    assert [groups.row_group(at).num_rows for at in range(groups.num_row_groups)] == [8, 8, 8, 1]
+    assert len({row["timestamp"] for row in pq.read_table(file, columns=["timestamp"]).to_pylist()}) == 24

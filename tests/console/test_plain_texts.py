@@ -48,6 +48,7 @@ NOT_FOR_PEOPLE = {
     "stream/detect/context_stage.py": "what only a program does wrong",
     "stream/detect/detection.py": "what only a program does wrong",
     "stream/output_codec.py": "what only a program does wrong",
+    "stream/sinks/store/export_tables.py": "names of columns",
     "stream/sinks/influx/lines.py": "what only a program does wrong",
     "stream/sinks/influx/schema.py": "`schema_page.texts` has it",
     "stream/sinks/result_rows.py": "what only a program does wrong",

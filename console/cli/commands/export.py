@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_settings_arguments(parser, site=True)
     add = parser.add_argument
-    add("table", choices=list(TABLES), metavar="TABLE", help="what to export: " + ", ".join(TABLES))
+    add("table", choices=list(TABLES), metavar="TABLE", help=f"what: {', '.join(TABLES)}")
     add("--from", dest="since", metavar="TIME", help="from when on (default: all that is there)")
     add("--to", dest="until", metavar="TIME", help="until when, without that time itself (default: all that is there)")
     file = parser.add_mutually_exclusive_group(required=True)
@@ -75,8 +75,7 @@ def run(options: argparse.Namespace) -> int:
     texts = texts_of(options, settings)
     target: Path = options.csv or options.parquet
     if target == _STDOUT and (options.parquet or options.json):
-        wrong = "--parquet -: Parquet is" if options.parquet else "--json with --csv -: two things would be"
-        raise CommandError(f"{wrong} not written to standard output; name a file", 2)
+        raise CommandError("standard output takes CSV alone, without --json and --parquet; name a file", 2)
     if target.is_dir():
         raise CommandError(f"{target}: is a folder, expected a file to write")
     table = TABLES[options.table]

@@ -19,7 +19,7 @@ from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import Row, StoreReader
 from stream.sinks.store.window_view import PART_COLUMNS, whole
 
-PORTION: Final = 50_000
+PORTION: Final = 20_000
 """Rows that are read at a time."""
 _YOUNG: Final = "young"
 _LEVEL_STATES: Final = {state.value: state.name.lower() for state in LevelState}
@@ -41,7 +41,7 @@ class Column(NamedTuple):
 
 
 class Coded(NamedTuple):
-    """A column of names: a number into `names` for each row."""
+    """A column of names: a number into `names` for each row, -1 for a gap."""
 
     codes: NDArray[np.int64]
     names: list[str]
@@ -140,7 +140,7 @@ def _portion(columns: Sequence[Column], rows: Sequence[Row]) -> Portion:
 def _row(row: Sequence[Any], select: _Select, values: _More, asked: Asked) -> Row:
     more = 2 + len(select.key)
     body: Row = msgspec.json.decode(row[more - 1])
-    return body | {"timestamp": row[0]} | values(body, row[more:], asked)
+    return {**body, "timestamp": row[0], **values(body, row[more:], asked)}
 
 
 def _said(body: Row, asked: Asked) -> dict[str, Any]:
