@@ -70,7 +70,7 @@ def rushes(
         for first in range(0, len(names), _ROWS):
             part = expected[..., first : first + _ROWS]
             for row, name in enumerate(names[first : first + _ROWS]):
-                some = _of_series(part[..., row], step_s)
+                some = rushes_of(part[..., row], step_s)
                 if some:
                     found[name] = some
     return found
@@ -82,13 +82,7 @@ def _week(
     """Return what is expected of windows on the next ordinary day of each weekday, (weekdays, times, rows)."""
     step_s = max(model.window_s, _STEP_S)
     steps = _DAY_S // step_s
-    expected = np.zeros((7, steps, rows))
-    days: dict[int, int] = {}
-    for ahead in range(1, _SEARCHED_DAYS):
-        noon = now_ms + ahead * _DAY_S * 1000
-        day = calendar.day(calendar.day_number(noon))
-        if day.as_usual and not day.holiday and not day.bridge:
-            days.setdefault(day.weekday, noon - calendar.instant(noon)[1] * 1000)
+    expected, days = np.zeros((7, steps, rows)), ordinary_days(calendar, now_ms)
     every, whole = np.arange(rows), np.ones(rows)
     for done, (weekday, midnight) in enumerate(days.items(), 1):
         for step in range(steps):
@@ -99,7 +93,19 @@ def _week(
     return expected
 
 
-def _of_series(expected: NDArray[np.float64], step_s: int) -> list[Rush]:
+def ordinary_days(calendar: Calendar, now_ms: int) -> dict[int, int]:
+    """Return the next ordinary day of each weekday (0 is Monday), as its midnight (epoch ms)."""
+    days: dict[int, int] = {}
+    for ahead in range(1, _SEARCHED_DAYS):
+        noon = now_ms + ahead * _DAY_S * 1000
+        day = calendar.day(calendar.day_number(noon))
+        if day.as_usual and not day.holiday and not day.bridge:
+            days.setdefault(day.weekday, noon - calendar.instant(noon)[1] * 1000)
+    return days
+
+
+def rushes_of(expected: NDArray[np.float64], step_s: int) -> list[Rush]:
+    """Return the rushes of one series, whose `expected` is (7, steps of a day)."""
     reach = max(_AROUND_S // step_s, 1)
     week = expected.reshape(-1)
     around = np.median(sliding_window_view(np.pad(week, reach, mode="wrap"), 2 * reach + 1), axis=-1)

@@ -45,6 +45,8 @@ class SavedState:
     """Series → its shard and its number there."""
     counting: list[tuple[list[Name], State]] = field(default_factory=list)
     """The baselines of counts of each shard, and whose their rows are."""
+    leveling: list[tuple[list[Name], State]] = field(default_factory=list)
+    """The same of readings."""
     problem: str = ""
     """Why nothing could be read; empty where something was, or where there is nothing yet."""
 
@@ -88,8 +90,9 @@ def _read(data: bytes, window_s: int) -> SavedState:
         found.learned.append(learned)
         names: list[Name] = [(device, kind, metric) for _, device, kind, metric in state.get("catalog/series")]
         found.index.update({name: (shard, number) for number, name in enumerate(names)})
-        rows = state.arrays["detection/counting/series"].tolist()
-        found.counting.append(([names[number] for number in rows], state.below("detection/counting/baseline")))
+        for stage, portions in (("counting", found.counting), ("leveling", found.leveling)):
+            rows = state.arrays[f"detection/{stage}/series"].tolist()
+            portions.append(([names[number] for number in rows], state.below(f"detection/{stage}/baseline")))
         found.models.update({names[number]: model for number, model in _models(state, learned)})
     return found
 

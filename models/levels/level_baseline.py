@@ -124,7 +124,7 @@ class LevelBaseline(Saved):
         seen &= ~self.coded(index, start_ms, np.where(seen, x, 0.0))
         if seen.all():
             return self._step(index, start_ms, np.clip(x, -MAX_VALUE, MAX_VALUE))
-        test = self._unseen(index, start_ms)
+        test = self.unseen(index, start_ms)
         found = self._step(index[seen], start_ms, np.clip(x[seen], -MAX_VALUE, MAX_VALUE))
         for name, column in vars(test).items():
             column[seen] = getattr(found, name)
@@ -145,8 +145,9 @@ class LevelBaseline(Saved):
             coded[at] = np.where(self.overall[0, row] >= _FIRST, out, np.abs(values) >= HARD)
         return coded
 
-    def _unseen(self, index: NDArray[np.intp], start_ms: int) -> LevelTest:
-        """Return what is expected where nothing was read."""
+    def unseen(self, rows: ArrayLike, start_ms: int) -> LevelTest:
+        """Return what is expected of a window in which nothing was read; nothing is learnt from it."""
+        index = np.asarray(rows, dtype=np.intp)
         location, scale, _ = self._season(index, start_ms)
         expected = location + self._slow(index, start_ms)
         lower, upper = self._band(index, expected, scale)

@@ -1,0 +1,127 @@
+"""The rhythm that a model has learnt: what it expects of each window of an ordinary week, and how far that may stray.
+
+Read off the newest saved state beside the node, for the series of one device, so that it is what the node judges by.
+"""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from console.training.rushes import Rush, ordinary_days, rushes_of
+from console.training.saved_state import Name, SavedState
+from ingest.vocabulary import KIND_NAMES, Kind
+from models.baselines.counts import CountBaseline
+from models.calendar import DAY_CLASSES, Calendar
+from models.levels.level_baseline import BIN_S, LevelBaseline
+from models.state import ROW, State, StateError
+
+_DAY_S: Final = 86_400
+_STEP_S: Final = 600
+_KNOWN_DAYS: Final = 0.3
+"""Less of a kind of day is not worth calling learnt."""
+Model = CountBaseline | LevelBaseline
+
+
+class DayCurve(msgspec.Struct, frozen=True, kw_only=True):
+    """What is expected of one weekday; each list has a value for each step of the day, per window."""
+
+    weekday: int
+    """0 is Monday."""
+    kind: int
+    """Kind of day: 0 working day, 1 Saturday, 2 day of rest."""
+    expected: list[float]
+    lower: list[float]
+    """Central 99 % band, with `upper`."""
+    upper: list[float]
+
+
+class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one series' week."""
+
+    kind: str
+    """count or level."""
+    metric: str
+    step_s: int
+    learnt_days: list[float]
+    """Days of each kind that the model remembers; what it has forgotten does not count."""
+    unknown: list[int]
+    """Kinds of day that it has not learnt, and so judges by others."""
+    days: list[DayCurve]
+    rushes: list[Rush]
+
+
+class _Learnt(NamedTuple):
+    name: Name
+    model: Model
+
+
+def rhythms(saved: SavedState, calendar: Calendar, window_s: int, device: str) -> list[Rhythm]:
+    """Return what is known of the weeks of a device's series; nothing for what has no model."""
+    return [_rhythm(saved, calendar, one) for one in _models(saved, calendar, window_s, device)]
+
+
+def _models(saved: SavedState, calendar: Calendar, window_s: int, device: str) -> Iterator[_Learnt]:
+    for kind, portions in ((Kind.COUNT, saved.counting), (Kind.LEVEL, saved.leveling)):
+        for names, state in portions:
+            for row, name in enumerate(names):
+                if name[0] != device:
+                    continue
+                model: Model = (CountBaseline if kind is Kind.COUNT else LevelBaseline)(window_s, calendar)
+                try:
+                    model.restore(_row_of(state, model, row))
+                except (StateError, ValueError, TypeError, KeyError):
+                    continue  # of another version: `SavedState.problem` says so where nothing else can be read
+                yield _Learnt(name, model)
+
+
+def _row_of(state: State, model: Model, row: int) -> State:
+    """Return the state of one series: a large site's models as a whole are hundreds of megabytes."""
+    columns = model.capture().columns
+    dims = {path: one.dim for path, one in columns.items() if one.axis == ROW.name}
+    return State(
+        state.values,
+        {path: held.take([row], axis=dims[path]) if path in dims else held for path, held in state.arrays.items()},
+    )
+
+
+def _rhythm(saved: SavedState, calendar: Calendar, learnt: _Learnt) -> Rhythm:
+    model, (_, kind, metric) = learnt.model, learnt.name
+    step_s = max(model.window_s, _STEP_S if isinstance(model, CountBaseline) else BIN_S)
+    week = []
+    for weekday, midnight in sorted(ordinary_days(calendar, saved.now_ms).items()):
+        curve = _day(model, midnight, step_s)
+        of = int(calendar.local(midnight + _DAY_S * 500)[0])
+        said = (np.round(values, 3).tolist() for values in curve)
+        week.append(DayCurve(weekday=weekday, kind=of, expected=next(said), lower=next(said), upper=next(said)))
+    known = saved.models.get(learnt.name)
+    days = [0.0] * DAY_CLASSES
+    if known is not None:
+        seen = known.evidence.reshape(DAY_CLASSES, -1).sum(axis=1) * model.window_s / _DAY_S
+        days = [round(float(one), 1) for one in seen]
+    expected = np.array([one.expected for one in week])
+    return Rhythm(
+        kind=KIND_NAMES[Kind(kind)],
+        metric=metric,
+        step_s=step_s,
+        learnt_days=days,
+        unknown=[number for number, one in enumerate(days) if one < _KNOWN_DAYS],
+        days=week,
+        rushes=rushes_of(expected, step_s) if isinstance(model, CountBaseline) and len(week) == 7 else [],
+    )
+
+
+def _day(model: Model, midnight: int, step_s: int) -> NDArray[np.float64]:
+    """Return what is expected of the windows of a day, (expected, lower, upper) × steps."""
+    found = []
+    for step in range(_DAY_S // step_s):
+        at = midnight + step * step_s * 1000
+        if isinstance(model, CountBaseline):
+            count = model.test([0], at, [0.0], [1.0])
+            found.append((count.expected[0], count.lower[0], count.upper[0]))
+        else:
+            level = model.unseen([0], at)
+            found.append((level.expected[0], level.lower[0], level.upper[0]))
+    return np.array(found, dtype=np.float64).T
