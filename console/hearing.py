@@ -208,7 +208,7 @@ class Hearing:
         for record in taken.records:
             if record.kind in _SAID and not heard.refused:
                 heard.other.append(record.kind.name.lower())
-            for row in _rows(record) if record.kind is RecordKind.OBSERVATIONS else ():
+            for row in rows_of(record) if record.kind is RecordKind.OBSERVATIONS else ():
                 if not (heard.retained or row.backfill or row.timeless):
                     heard.newest_ms = max(heard.newest_ms or 0, row.ts_ms - self._ahead_ms(heard.device))
                 wrong = self._wrong_time(heard, row)
@@ -300,11 +300,18 @@ def concerns(topic: str, device: str) -> bool:
     return device.lower() in (level.strip().lower() for level in topic.split("/"))
 
 
-def _rows(record: Record) -> Sequence[HeardRow]:
+def rows_of(record: Record, device: str = "") -> list[HeardRow]:
+    """Return the observations in a record, only a device's where one is named."""
     batch = open_batch(record.payload)
+    wanted = {number for number, one in enumerate(batch.sources) if device in {"", one.device}}
+    if not wanted:
+        return []
     columns = {name: batch.columns[name].values() for name in COLUMNS}
-    return [_row(batch.sources, batch.strings, {name: column[at] for name, column in columns.items()})
-            for at in range(batch.rows)]  # fmt: skip
+    return [
+        _row(batch.sources, batch.strings, {name: column[at] for name, column in columns.items()})
+        for at in range(batch.rows)
+        if columns["source"][at] in wanted
+    ]
 
 
 def _row(sources: Sequence[Any], strings: Sequence[str], at: dict[str, Any]) -> HeardRow:

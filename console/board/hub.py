@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import anyio
 import msgspec
 from starlette.requests import HTTPConnection
 
@@ -273,6 +274,10 @@ class Board:
     """The site's settings, without secrets; None where the board was not told of a file with them."""
     streams: dict[object, Connection | None] = field(default_factory=dict)
     """Event streams open now, with their connections where the server tells them."""
+    changing: anyio.CapacityLimiter = field(default_factory=partial(anyio.CapacityLimiter, 1))
+    """Changes of devices and their accounts come one after the other."""
+    reading: anyio.CapacityLimiter = field(default_factory=partial(anyio.CapacityLimiter, 1))
+    """So do looks into the node's saved state, which is large."""
     taken: dict[str, None] = field(default_factory=dict)
     """Presses of buttons that the broker has, the newest of them, see `console.board.who.noted_order`."""
 

@@ -2356,6 +2356,9 @@ board-error-no_stop = You have no stop { $id }.
 board-error-no_person = There is no account { $id }.
 board-error-too_old = That was pressed more than a day ago; it is not sent any more.
 board-error-no_link = There is no such link of a patrol.
+board-error-registry = That was not done: { $detail }
+board-error-no_registry = This board was not told of the site’s settings: devices are put in, moved and retired by `patrolgrid device`.
+board-error-nothing_waits = { $name } does not wait any more.
 
 ## patrolgrid incidents, patrolgrid patrol
 

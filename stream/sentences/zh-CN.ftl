@@ -2155,6 +2155,9 @@ board-error-no_stop = 您没有停留点{ $id }。
 board-error-no_person = 没有账号{ $id }。
 board-error-too_old = 该操作已超过一天，不再发送。
 board-error-no_link = 没有这条巡逻链接。
+board-error-registry = 未执行：{ $detail }
+board-error-no_registry = 看板没有站点设置：请用 `patrolgrid device` 增加、移动或停用设备。
+board-error-nothing_waits = { $name } 已不在等待中。
 
 ## patrolgrid incidents、patrolgrid patrol
 

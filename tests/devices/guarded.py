@@ -6,7 +6,7 @@ import re
 import ssl
 import subprocess
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -20,7 +20,10 @@ from console.people.people import People
 from deploy.processes import listening
 from deploy.processes.broker import mosquitto_command
 from deploy.settings import load_settings
+from ingest.health import AgentReport
 from ingest.places import load_places
+from stream.sinks.store.store_sink import StoreSink
+from tests.stream import make_results as make
 from tests.support import free_port, require_program, wait_for
 
 HOST = "127.0.0.2"
@@ -41,6 +44,7 @@ class Guarded:
         self._own_ports()
         self.people = People(self.settings.site_dir)
         self.book = ClaimBook(self.settings.plate_key_file.with_name(CLAIMS))
+        self._reports = 0
         self.start()
         self.begin_desk()
 
@@ -77,6 +81,12 @@ class Guarded:
         self.process.terminate()
         self.process.wait(30)
         self.people.file.close()
+
+    def report(self, report: AgentReport) -> None:
+        """Let the store have what an agent says."""
+        self._reports += 1
+        with closing(StoreSink(self.settings.site_dir / "store.db", "s")) as sink:
+            sink.write([make.results(self._reports, agents=[report])])
 
     def said(self) -> str:
         """What Mosquitto has said so far."""

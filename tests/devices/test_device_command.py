@@ -6,7 +6,6 @@ import argparse
 import getpass
 import json
 import re
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,8 +20,6 @@ from ingest.edge.edge_file import load_edge_file
 from ingest.health import AgentReport, Stranger
 from ingest.places import load_places
 from ingest.places.places_book import PlacesBook
-from stream.sinks.store.store_sink import StoreSink
-from tests.stream import make_results as make
 from tests.stream.make_results import T0
 from tests.support import wait_for
 
@@ -239,9 +236,7 @@ def test_what_waits_is_approved(station, capsys):
         Stranger("zigbee2mqtt", "zigbee2mqtt/0x01", "contact"),
         Stranger("native", topics.observations("s", "creekside", "noise-99")),
     ]
-    report = AgentReport(beat="old-market", device="camera-01", ts=T0, strangers=tuple(met))
-    with closing(StoreSink(station.settings.site_dir / "store.db", "s")) as sink:
-        sink.write([make.results(1, agents=[report])])
+    station.report(AgentReport(beat="old-market", device="camera-01", ts=T0, strangers=tuple(met)))
 
     def waiting():
         assert device(station, "list", "--waiting", "--json") == 0
