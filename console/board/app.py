@@ -21,7 +21,7 @@ from console.board.commands import BrokerAwayError
 from console.board.hub import Asker, Board
 from console.board.operations import route
 from console.board.pages import DOORS, PAGES
-from console.board.routes import alert_routes, api_routes, people_routes, registry_routes, result_routes
+from console.board.routes import alert_routes, api_routes, history_routes, people_routes, registry_routes, result_routes
 from console.board.security import SecureHeaders
 from console.board.who import SignedIn, need
 from ingest.events import Command, PatrolDid
@@ -32,6 +32,7 @@ from stream.sinks.store.tables import StoreError
 
 OPERATIONS: Final = (
     *api_routes.OPERATIONS,
+    *history_routes.OPERATIONS,  # before those of one alert, whose id may be any word
     *alert_routes.OPERATIONS,
     *result_routes.OPERATIONS,
     *people_routes.OPERATIONS,

@@ -45,7 +45,7 @@ POLL_S: Final = 0.5
 class Asker:
     """Puts questions to a reader from the event loop, on one thread, so that a slow disk never holds up the page.
 
-    One thread also means that a reader need not be safe for use by several.
+    What takes long is asked `beside` that thread.
     """
 
     def __init__(self, reader: StoreReader) -> None:
@@ -55,6 +55,13 @@ class Asker:
     async def ask(self, question: Callable[[StoreReader], T]) -> T:
         """Return ``question(reader)``, computed on the reader's thread. Errors come back as they are."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(question, self._reader))
+
+    def beside(self, question: Callable[[StoreReader], T]) -> T:
+        """Return ``question(reader)`` on the caller's own thread, for what takes long: nobody else waits for it.
+
+        The reader must be one that threads may share.
+        """
+        return question(self._reader)
 
     def close(self) -> None:
         """Wait for the question under way and end the thread."""

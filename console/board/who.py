@@ -108,6 +108,16 @@ class Doors:
         except StorageError as error:
             _LOG.error("the audit log takes nothing: %s", error)
 
+    async def note_all(self, who: Who, what: str, about: dict[str, dict[str, object]]) -> None:
+        """Add the same about many things, an entry each with its details: all of them or none."""
+        if who.visitor is None or not about:
+            return
+        by = who.visitor.person.id
+        try:
+            await anyio.to_thread.run_sync(lambda: self.people.audit.note_all(by, what, about))
+        except StorageError as error:
+            _LOG.error("the audit log takes nothing: %s", error)
+
     async def note_once(self, who: Who, what: str, about: str) -> None:
         """Add it unless that was done some minutes ago: a page asks again and again."""
         if who.visitor is None:

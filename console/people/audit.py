@@ -11,7 +11,7 @@ import getpass
 import hmac
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -100,6 +100,12 @@ class Audit:
             entry = (number, self._clock(), _clean(by, _BY), what, _clean(about, _ABOUT), _clean(body, 2 * _DETAIL))
             connection.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)", (*entry, _hash(before, entry)))
         return int(number)
+
+    def note_all(self, by: str, what: str, about: Mapping[str, Mapping[str, object]]) -> None:
+        """Add an entry each about many things, in one transaction: the disk is waited for once."""
+        with self._file.change():
+            for one, detail in about.items():
+                self.note(by, what, one, **detail)
 
     def head(self) -> Head:
         """Return the newest entry's number and hash."""

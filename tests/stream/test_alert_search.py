@@ -9,7 +9,7 @@ import pytest
 
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store import tables
-from stream.sinks.store.alert_tables import AlertSearch, people_of, place_of, raised_times, search_alerts
+from stream.sinks.store.alert_tables import AlertSearch, choices_of, count_alerts, place_of, search_alerts
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.retention import Retention, prune
 from stream.sinks.store.store_sink import StoreSink
@@ -77,8 +77,8 @@ def test_alerts_are_found_by_each_condition_newest_first(week):
 def test_who_took_an_alert_up_is_found_also_after_it_has_ended_by_itself(week):
     assert found(week, people=("Li Wei 李伟",)) == ["b"]
     assert found(week, people=("Li",)) == []
-    assert people_of(week.query, AlertSearch()) == ["Li Wei 李伟", "zhang"]
-    assert people_of(week.query, AlertSearch(kinds=("surge",))) == ["zhang"]
+    assert choices_of(week.query, AlertSearch()) == (["dead", "surge"], ["Li Wei 李伟", "zhang"])
+    assert choices_of(week.query, AlertSearch(kinds=("surge",))) == (["surge"], ["zhang"])
 
 
 @pytest.mark.parametrize(
@@ -120,14 +120,21 @@ def test_pages_follow_one_another_without_a_gap_while_new_alerts_come(path, read
         write(path, alert(f"new{len(pages)}", raised_ms=T0 + DAY_MS), position=1 + len(pages))
     assert [len(page) for page in pages] == [4, 4, 2]
     assert [one for page in pages for one in page] == [f"a{n:02}" for n in reversed(range(10))]
-    times = raised_times(reader.query, AlertSearch(until_ms=T0 + 2))
-    assert times == [T0 + 1] * 3 + [T0] * 3
 
 
 @pytest.mark.parametrize("after", ["x", "1", "1.", ".a", "²5.a", "1.5" * 40, "--1.a"])
 def test_what_is_no_place_is_refused(week, after):
     with pytest.raises(ValueError, match="expected what an earlier answer gave as next"):
         search_alerts(week.bodies, AlertSearch(), after=after)
+
+
+def test_what_is_found_is_counted(week):
+    found = count_alerts(week.query, AlertSearch())
+    assert found.times == (T0, T0 + HOUR_MS, T0 + DAY_MS, T0 + 2 * DAY_MS)
+    assert found.severities == {"warning": 2, "info": 1, "critical": 1}
+    assert found.states == {"raised": 1, "cleared": 2, "expired": 1}
+    assert found.reasons == {"animal": 1}
+    assert count_alerts(week.query, AlertSearch(text="nowhere")) == ((), {}, {}, {})
 
 
 def test_an_alert_is_found_as_it_stands(path, reader):

@@ -1,125 +1,31 @@
-"""The API's answers about alerts: as they stand, one with its changes, and what people do about them."""
+"""The API's answers about single alerts, and what people do about one or many of them."""
 
 import uuid
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import anyio.to_thread
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from console.board.answers import ApiError, json_response, one_line
-from console.board.hub import HOUR_MS, board_of
-from console.board.operations import Body, Operation, Query, Since, Until, asked, told
-from console.board.overview import Row
+from console.board.answers import ApiError, hand_over, json_response, language_of, one_line
+from console.board.hub import Board, board_of
+from console.board.operations import Body, Operation, told
+from console.board.routes.history_routes import with_numbers
 from console.board.who import noted_order, press_of, who_of
 from console.deliver.receipts import Receipt, Receipts
 from ingest.events import Command, FalseAlarm, Id
-from ingest.vocabulary import Severity
-from stream.results import AlertState
-from stream.sentences import numbers_of
-from stream.sentences.catalogue import with_why
-from stream.sinks.store.alert_tables import AlertSearch, place_of, search_alerts
-from stream.sinks.store.reader import StoreReader
+from stream.sentences.catalogue import Sentences
 
+Action = Literal["acknowledge", "clear"]
+MOST_AT_ONCE: Final = 1000
+"""Alerts that one order may be about."""
+_MOST_BYTES: Final = 70 * MOST_AT_ONCE
 _OPEN: Final = {"raised", "acknowledged"}
 _REFUSED: Final = ("404 no_alert", "409 already_cleared", "409 already_expired", "422 no_name", "422 name_by_hand",
     "422 too_long", "503 broker_away", "503 unconfirmed")  # fmt: skip
-Some = Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=64)], ...], msgspec.Meta(max_length=50)]
-
-
-class AlertFilter(Query, frozen=True):
-    """Which alerts are looked for: of several values of one parameter any will do."""
-
-    since: Annotated[Since | None, msgspec.Meta(description="Raised from this time on.")] = msgspec.field(
-        name="from", default=None
-    )
-    until: Annotated[Until | None, msgspec.Meta(description="Raised before this time; a day: until its end.")] = (
-        msgspec.field(name="to", default=None)
-    )
-    kind: Annotated[Some, msgspec.Meta(description="Kinds of alerts, such as surge.")] = ()
-    beat: Annotated[Some, msgspec.Meta(description="Ids of beats.")] = ()
-    device: Annotated[Some, msgspec.Meta(description="Ids of devices; also one of several of an alert.")] = ()
-    person: Annotated[Some, msgspec.Meta(description="Who has taken it up or said that it was over.")] = ()
-    severity: tuple[Severity, ...] = ()
-    state: tuple[AlertState, ...] = ()
-    reason: Annotated[
-        tuple[FalseAlarm | Literal["any", "none"], ...],
-        msgspec.Meta(description="Why it was a false alarm; any: it was one, none: it was not."),
-    ] = ()
-    text: Annotated[
-        str,
-        msgspec.Meta(
-            max_length=200,
-            description="Words that must all be in names, notes, sentences, devices or people; capitals do not matter.",
-        ),
-    ] = ""
-
-    def search(self) -> AlertSearch:
-        """Return the same for the store."""
-        return AlertSearch(
-            since_ms=self.since,
-            until_ms=self.until,
-            kinds=self.kind,
-            beats=self.beat,
-            devices=self.device,
-            people=self.person,
-            severities=self.severity,
-            states=self.state,
-            reasons=self.reason,
-            text=self.text,
-        )
-
-
-class AlertsQuery(AlertFilter, frozen=True):
-    """Which alerts, and how many."""
-
-    open: Annotated[
-        bool, msgspec.Meta(description="Only alerts that are open, the most severe first; not with other filters.")
-    ] = False
-    hours: Annotated[
-        float,
-        msgspec.Meta(
-            ge=0.0,
-            le=24 * 366,
-            description="Only alerts that changed within so many hours, open ones first; not with other filters.",
-        ),
-    ] = 0.0
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="How many at most.")] = 200
-    after: Annotated[str, msgspec.Meta(max_length=100, description="What the answer before gave as next.")] = ""
-
-
-def with_numbers(row: Row) -> Row:
-    """Return an alert, or a change of it, with what was observed and expected, and its probability, as numbers."""
-    row = with_why(row)
-    return {**row, **numbers_of(row["why"])}
-
-
-async def alerts(request: Request) -> Response:
-    """GET /api/alerts: newest first and by pages; of the open or the recent ones the list that the board shows."""
-    board, query = board_of(request), asked(request, AlertsQuery)
-    search = query.search()
-    if query.open or query.hours:
-        if query.after or search != AlertSearch():
-            raise ApiError(422, "not_together")
-        since = board.hub.site_ms() - round(query.hours * HOUR_MS) if query.hours else None
-        rows = await board.asker.ask(
-            lambda reader: reader.alerts(open_only=query.open, limit=query.limit, since_ms=since)
-        )
-        return json_response({"alerts": [with_numbers(row) for row in rows], "next": None})
-
-    def find(reader: StoreReader) -> list[Row]:
-        ask = partial(reader.bodies, text="text")
-        return search_alerts(ask, search, limit=query.limit + 1, after=query.after)
-
-    try:
-        found = await board.asker.ask(find)
-    except ValueError as error:
-        raise ApiError(422, "bad_parameter", name="after", value=query.after[:40], detail=str(error)) from error
-    more = place_of(found[query.limit - 1]) if len(found) > query.limit else None
-    return json_response({"alerts": [with_numbers(row) for row in found[: query.limit]], "next": more})
 
 
 async def alert(request: Request) -> Response:
@@ -154,6 +60,29 @@ class AlertOrder(Body, frozen=True):
     """Of one press of a button: its repeats say nothing new."""
 
 
+class AlertsOrder(AlertOrder, frozen=True, kw_only=True):
+    """What somebody does about many alerts at once."""
+
+    ids: Annotated[tuple[Id, ...], msgspec.Meta(min_length=1, max_length=MOST_AT_ONCE)]
+
+
+class AlertsOrdered(msgspec.Struct, frozen=True):
+    """What has become of an order about many alerts."""
+
+    id: str
+    """Of the press of the button."""
+    by: str
+    sent: list[str]
+    """Ids of the alerts whose commands the broker has."""
+    passed: dict[str, str]
+    """Id → why nothing was to be done: ``no_alert``, ``already_acknowledged``, ``already_cleared``,
+    ``already_expired``."""
+    left: list[str]
+    """Ids of those that could not be sent any more; to send the same order again is harmless."""
+    message: str
+    """Why they could not, as a sentence; empty where nothing is left."""
+
+
 async def acknowledge(request: Request) -> Response:
     """POST /api/alerts/{id}/acknowledge: send a person's command to the node; 202 once the broker has it."""
     return await _command(request, "acknowledge")
@@ -173,44 +102,100 @@ async def clear(request: Request) -> Response:
     return await _command(request, "clear")
 
 
-async def _command(request: Request, action: Literal["acknowledge", "clear"]) -> Response:
+async def acknowledge_many(request: Request) -> Response:
+    """POST /api/alerts/acknowledge: the same for many alerts, one command each."""
+    return await _commands(request, "acknowledge")
+
+
+async def clear_many(request: Request) -> Response:
+    """POST /api/alerts/clear: the same for many alerts, one command each."""
+    return await _commands(request, "clear")
+
+
+async def _command(request: Request, action: Action) -> Response:
     board, identifier = board_of(request), request.path_params["id"]
     order = told(request, AlertOrder)
-    by, name = await _giver(request, one_line(order.by))
-    note = one_line(order.note)
-    if len(by) > 64 or len(note) > 280:
-        raise ApiError(422, "too_long")
+    by, name = await _giver(request, order)
     found = await board.asker.ask(lambda reader: reader.alert(identifier))
     if found is None:
         raise ApiError(404, "no_alert", id=identifier[:64])
     press = press_of(request, order.id)
-    sent_id = uuid.uuid5(uuid.NAMESPACE_OID, f"{by}/{order.id}") if order.id else uuid.uuid4()
-    answered = {"id": order.id, "command": sent_id.hex, "alert": identifier, "action": action, "by": name or by}
+    sent = _sent(board, order, action, identifier, by, name)
+    answered = {"id": order.id, "command": sent.id, "alert": identifier, "action": action, "by": name or by}
     if press in board.taken:
         return json_response(answered, 202)
-    if found["state"] not in _OPEN or (action == "acknowledge" and found["state"] == "acknowledged"):
-        # An alert that ended without a person ended by itself, whichever way.
-        ended_alone = found["state"] == "expired" or not found.get("by")
-        raise ApiError(409, "already_expired" if ended_alone else f"already_{found['state']}", by=found.get("by"))
-    reason = {} if order.reason is None else {"reason": order.reason}
-    sent = Command(
-        id=sent_id.hex,
-        action=action,
-        alert=identifier,
-        by=by,
-        ts=board.hub.site_ms(),
-        note=note,
-        name=name,
-        reason=order.reason or "",
-    )
-    send = partial(board.publish, sent)
+    over = _over(found, action)
+    if over:
+        raise ApiError(409, over, by=found.get("by"))
+    reason = {"reason": sent.reason} if sent.reason else {}
     # Not the note: it may have number plates in it, which the gateway takes out; the alert's history has it.
-    await noted_order(request, send, action, identifier, press, command=sent.id, **reason)
+    await noted_order(request, partial(board.publish, sent), action, identifier, press, command=sent.id, **reason)
     return json_response(answered, 202)
 
 
-async def _giver(request: Request, typed: str) -> tuple[str, str]:
-    """Return who gives a command: account and name; without accounts, the name that was typed."""
+async def _commands(request: Request, action: Action) -> Response:
+    """Send a command for each of many alerts, until one cannot be sent."""
+    board, order = board_of(request), told(request, AlertsOrder)
+    by, name = await _giver(request, order)
+    ids = list(dict.fromkeys(order.ids))
+    wanted = "SELECT body FROM alerts WHERE id IN (SELECT value FROM json_each(?))"
+    rows = await board.asker.ask(lambda reader: reader.bodies(wanted, (msgspec.json.encode(ids).decode(),)))
+    passed = dict.fromkeys(ids, "no_alert") | {row["id"]: _over(row, action) for row in rows}
+    passed = {one: why for one, why in passed.items() if why}
+    waiting = [_sent(board, order, action, one, by, name) for one in ids if one not in passed]
+    sent: list[str] = []
+
+    def send() -> None:
+        for command in waiting[len(sent) :]:
+            board.publish(command)
+            sent.append(command.alert)
+
+    failed: ApiError | None = None
+    try:
+        await hand_over(send)
+    except ApiError as error:
+        failed = error
+    reason = {"reason": order.reason} if order.reason else {}
+    noted: dict[str, dict[str, object]] = {one.alert: {"command": one.id, **reason} for one in waiting[: len(sent)]}
+    if failed is not None and failed.key == "unconfirmed":  # it may have arrived
+        noted[waiting[len(sent)].alert] = {"unconfirmed": True, "command": waiting[len(sent)].id, **reason}
+    await board.doors.note_all(who_of(request), action, noted)
+    if failed is not None and not sent:
+        raise failed
+    problem = "" if failed is None else Sentences(language_of(request))(f"board-error-{failed.key}", **failed.values)
+    left = [command.alert for command in waiting[len(sent) :]]
+    return json_response(AlertsOrdered(order.id, name or by, sent, passed, left, problem), 202)
+
+
+def _over(alert: dict[str, Any], action: Action) -> str:
+    """Return why nothing is to be done about an alert any more; empty where there is."""
+    if alert["state"] in _OPEN and not (action == "acknowledge" and alert["state"] == "acknowledged"):
+        return ""
+    # An alert that ended without a person ended by itself, whichever way.
+    ended_alone = alert["state"] == "expired" or not alert.get("by")
+    return "already_expired" if ended_alone else f"already_{alert['state']}"
+
+
+def _sent(board: Board, order: AlertOrder, action: Action, alert: str, by: str, name: str) -> Command:
+    """Return the command of an order about one alert: the same one where the press of a button is the same."""
+    about = f"{by}/{order.id}" if not isinstance(order, AlertsOrder) else f"{by}/{order.id}/{alert}"
+    return Command(
+        id=(uuid.uuid5(uuid.NAMESPACE_OID, about) if order.id else uuid.uuid4()).hex,
+        action=action,
+        alert=alert,
+        by=by,
+        ts=board.hub.site_ms(),
+        note=one_line(order.note),
+        name=name,
+        reason=order.reason or "",
+    )
+
+
+async def _giver(request: Request, order: AlertOrder) -> tuple[str, str]:
+    """Return who gives an order: account and name; without accounts, the name that was typed."""
+    typed = one_line(order.by)
+    if len(typed) > 64 or len(one_line(order.note)) > 280:
+        raise ApiError(422, "too_long")
     visitor = who_of(request).visitor
     if visitor is None:
         if not typed:
@@ -225,14 +210,6 @@ async def _giver(request: Request, typed: str) -> tuple[str, str]:
 
 
 OPERATIONS: Final = (
-    Operation(
-        path="/api/alerts",
-        endpoint=alerts,
-        right="alerts",
-        query=AlertsQuery,
-        errors=("422 not_together",),
-        says="Alerts as they stand, newest first and by pages.",
-    ),
     Operation(
         path="/api/alerts/{id}",
         endpoint=alert,
@@ -268,5 +245,29 @@ OPERATIONS: Final = (
         status=202,
         errors=_REFUSED,
         says="Say that an alert is over; with a reason, that it was a false alarm.",
+    ),
+    Operation(
+        method="POST",
+        path="/api/alerts/acknowledge",
+        endpoint=acknowledge_many,
+        right="acknowledge",
+        body=AlertsOrder,
+        most_bytes=_MOST_BYTES,
+        answer=AlertsOrdered,
+        status=202,
+        errors=_REFUSED[3:],
+        says="Take many alerts up at once: one command each; says which were sent.",
+    ),
+    Operation(
+        method="POST",
+        path="/api/alerts/clear",
+        endpoint=clear_many,
+        right="clear",
+        body=AlertsOrder,
+        most_bytes=_MOST_BYTES,
+        answer=AlertsOrdered,
+        status=202,
+        errors=_REFUSED[3:],
+        says="Say of many alerts at once that they are over: one command each; says which were sent.",
     ),
 )

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from console.board.answers import ApiError, json_response
 from console.board.hub import HOUR_MS, board_of
 from console.board.operations import Operation, Query, Since, Until, asked
-from console.board.routes.alert_routes import Some
+from console.board.routes.history_routes import Some
 from ingest.events import Provenance
 from stream.sentences import Why
 from stream.sentences.catalogue import in_all_languages

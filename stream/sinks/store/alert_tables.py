@@ -7,9 +7,10 @@ conditions leave. Languages without blanks need no words: a text is found wherev
 
 import sqlite3
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -35,7 +36,8 @@ _COLUMNS: Final = (
 )
 _GATHERED: Final = ("people", "notes")
 """Of all revisions: who took an alert up is found also when it has ended by itself after that."""
-_FROM: Final = "alert_search s INDEXED BY alert_search_raised"
+_FROM: Final = "FROM alert_search s INDEXED BY alert_search_raised"
+_ONE_OF: Final = "IN (SELECT value FROM json_each(?))"
 _MOST_WORDS: Final = 8
 
 
@@ -59,6 +61,17 @@ class AlertSearch(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     """Each of its words must stand somewhere in the names of the place, notes, sentence (in any language), title of
     the kind, devices or people; upper and lower case are alike."""
+
+
+class AlertCount(NamedTuple):
+    """How many alerts there are."""
+
+    times: Sequence[int]
+    """When each was raised, epoch ms, rising."""
+    severities: dict[str, int]
+    states: dict[str, int]
+    reasons: dict[str, int]
+    """Of false alarms alone."""
 
 
 def write_alerts(connection: sqlite3.Connection, results: Sequence[Results]) -> None:
@@ -95,12 +108,9 @@ def search_alerts(ask: Ask, search: AlertSearch, *, limit: int = 100, after: str
     `ask` answers a SELECT with the rows of its one column, bodies of alerts (`StoreReader.bodies`). Raises ValueError
     where `after` is no place.
     """
-    conditions, values = _conditions(search)
-    if after:
-        conditions, values = [*conditions, "(s.raised_ms, s.id) < (?, ?)"], [*values, *_place(after)]
-    where = " AND ".join(conditions) or "1"
+    where, values = _conditions(search, after)
     return ask(
-        f"""SELECT a.body FROM {_FROM} CROSS JOIN alerts a ON a.id = s.id WHERE {where}
+        f"""SELECT a.body {_FROM} CROSS JOIN alerts a ON a.id = s.id WHERE {where}
         ORDER BY s.raised_ms DESC, s.id DESC LIMIT ?""",
         [*values, limit],
     )
@@ -111,19 +121,24 @@ def place_of(alert: Row) -> str:
     return f"{alert['raised_ms']}.{alert['id']}"
 
 
-def raised_times(query: Ask, search: AlertSearch) -> list[int]:
-    """Return when each of what is found was raised, epoch ms, newest first: for counting it by day."""
-    conditions, values = _conditions(search)
-    where = " AND ".join(conditions) or "1"
-    return [row[0] for row in query(f"SELECT s.raised_ms FROM {_FROM} WHERE {where} ORDER BY s.raised_ms DESC", values)]
+def count_alerts(query: Ask, search: AlertSearch) -> AlertCount:
+    """Return how many alerts are found, and of which sorts."""
+    where, values = _conditions(search)
+    rows = query(
+        f"SELECT s.raised_ms, s.severity, s.state, s.reason {_FROM} WHERE {where} ORDER BY s.raised_ms", values
+    )
+    times, *sorts = zip(*rows, strict=True) if rows else ((), (), (), ())
+    severities, states, reasons = (dict(Counter(column)) for column in sorts)
+    reasons.pop("", None)
+    return AlertCount(times, severities, states, reasons)
 
 
-def people_of(query: Ask, search: AlertSearch) -> list[str]:
-    """Return all who acknowledged or cleared something of what is found, by name."""
-    conditions, values = _conditions(search)
-    where = " AND ".join([*conditions, "s.people != ''"])
-    rows = query(f"SELECT DISTINCT s.people FROM {_FROM} WHERE {where}", values)
-    return sorted({name for (people,) in rows for name in people.split("\n") if name})
+def choices_of(query: Ask, search: AlertSearch) -> tuple[list[str], list[str]]:
+    """Return the kinds of what is found, and all who acknowledged or cleared something of it, by name."""
+    where, values = _conditions(search)
+    rows = query(f"SELECT DISTINCT s.kind, s.people {_FROM} WHERE {where}", values)
+    kinds = {kind for kind, _ in rows}
+    return sorted(kinds), sorted({name for _, people in rows for name in people.split("\n") if name})
 
 
 def _search_row(alert: Alert) -> tuple[object, ...]:
@@ -160,19 +175,20 @@ def _place(after: str) -> tuple[int, str]:
     return int(raised_ms), identifier
 
 
-def _conditions(search: AlertSearch) -> tuple[list[str], list[object]]:
+def _conditions(search: AlertSearch, after: str = "") -> tuple[str, list[object]]:
     """Return conditions on the row ``s`` of ``alert_search``, all of which must hold, and their values."""
-    conditions: list[str] = []
-    values: list[object] = []
+    conditions, values = ["1"], list[object]()
 
     def add(condition: str, *more: object) -> None:
         conditions.append(condition)
         values.extend(more)
 
-    if search.since_ms is not None:
-        add("s.raised_ms >= ?", search.since_ms)
-    if search.until_ms is not None:
-        add("s.raised_ms < ?", search.until_ms)
+    for condition, ms in (
+        ("s.raised_ms >= ?", search.since_ms),
+        ("s.raised_ms < ?", search.until_ms),
+    ):
+        if ms is not None:
+            add(condition, ms)
     for column, wanted in (
         ("kind", search.kinds),
         ("beat", search.beats),
@@ -180,22 +196,27 @@ def _conditions(search: AlertSearch) -> tuple[list[str], list[object]]:
         ("state", search.states),
     ):
         if wanted:
-            add(f"s.{column} IN ({', '.join('?' * len(wanted))})", *wanted)
+            add(f"s.{column} {_ONE_OF}", _listed(wanted))
     for column, wanted in (("devices", search.devices), ("people", search.people)):
         if wanted:
             add("(" + " OR ".join(f"instr(s.{column}, ?)" for _ in wanted) + ")", *map(_entry, wanted))
     if search.reasons:
-        some = [one for one in search.reasons if one not in {"any", "none"}]
-        told = [f"s.reason IN ({', '.join('?' * len(some))})"] if some else []
-        told += ["s.reason != ''"] * ("any" in search.reasons) + ["s.reason = ''"] * ("none" in search.reasons)
-        add("(" + " OR ".join(told) + ")", *some)
+        meant = {"any": "s.reason != ''", "none": "s.reason = ''"}
+        sorts = [meant[one] for one in search.reasons if one in meant]
+        add("(" + " OR ".join([f"s.reason {_ONE_OF}", *sorts]) + ")", _listed(search.reasons))
     for word in _folded(search.text).split()[:_MOST_WORDS]:
         like = "%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         kinds = [kind for kind, titles in _titles().items() if word in titles]
-        anywhere = [f"s.{column} LIKE ? ESCAPE '\\'" for column in ("devices", "people", "notes", "words")]
-        titled = [f"s.kind IN ({', '.join('?' * len(kinds))})"] if kinds else []
-        add("(" + " OR ".join(titled + anywhere) + ")", *kinds, *([like] * len(anywhere)))
-    return conditions, values
+        columns = ("devices", "people", "notes", "words")
+        anywhere = [f"s.{column} LIKE ? ESCAPE '\\'" for column in columns]
+        add("(" + " OR ".join([f"s.kind {_ONE_OF}", *anywhere]) + ")", _listed(kinds), *([like] * len(columns)))
+    if after:
+        add("(s.raised_ms, s.id) < (?, ?)", *_place(after))
+    return " AND ".join(conditions), values
+
+
+def _listed(words: Sequence[str]) -> str:
+    return _encode(words).decode()
 
 
 @cache

@@ -225,22 +225,29 @@ class StoreReader:
     def counts(self) -> Row:
         """Return how many rows of each kind there are; ``hotspots`` counts maps, ``open_alerts`` those not closed."""
         counted = {name: self.query(f"SELECT count(*) FROM {table}")[0][0] for name, table in _COUNTED.items()}
-        counted["open_alerts"] = self.query(f"SELECT count(*) FROM alerts WHERE {_OPEN}")[0][0]
+        counted["open_alerts"] = self.more_open_alerts(0, 0)[1]
         counted["windows"] = self.totals()["windows"]
         return counted
 
     def alerts(self, *, open_only: bool = False, limit: int = 200, since_ms: int | None = None) -> list[Row]:
         """Return alerts as they stand: open ones first, the most severe on top, then newest first.
 
-        `since_ms` leaves out those that last changed before it.
+        `since_ms` leaves out those that last changed before it. Of others than these: `alert_tables.search_alerts`.
         """
-        where = f"{_OPEN} AND " if open_only else ""
+        found = f"INDEXED BY alerts_open WHERE {_OPEN} AND" if open_only else "WHERE"
         return self.bodies(
-            f"""SELECT body FROM alerts WHERE {where}changed_ms >= ? ORDER BY {_OPEN} DESC,
+            f"""SELECT body FROM alerts {found} changed_ms >= ? ORDER BY {_OPEN} DESC,
             CASE WHEN {_OPEN} THEN {_SEVERITY} ELSE 0 END DESC, raised_ms DESC, id LIMIT ?""",
             (since_ms or 0, limit),
             "text",
         )
+
+    def more_open_alerts(self, beyond: int, limit: int) -> tuple[list[Row], int]:
+        """Return the open alerts behind the first `beyond` of `alerts`, without sentences, and how many are open."""
+        found = f"FROM alerts INDEXED BY alerts_open WHERE {_OPEN}"
+        total = self.query(f"SELECT count(*) {found}")[0][0]
+        order = f"ORDER BY {_SEVERITY} DESC, raised_ms DESC, id LIMIT ? OFFSET ?"
+        return self.bodies(f"SELECT body {found} {order}", (limit, beyond)) if total > beyond else [], total
 
     def ended_alone(self, since_ms: int, limit: int = 50) -> list[Row]:
         """Return critical alerts that have ended since then without anybody having taken them up, newest first."""

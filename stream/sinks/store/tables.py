@@ -127,6 +127,7 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
              || coalesce(json_extract(body, '$.why'), json_extract(body, '$.text'), '') FROM alerts""",
         """CREATE INDEX alert_search_raised ON alert_search (
             raised_ms, id, severity, state, kind, beat, devices, reason, people)""",
+        "CREATE INDEX alerts_open ON alerts (raised_ms) WHERE state IN ('raised', 'acknowledged')",
         # the shift book, and what changed in a shift
         """CREATE TABLE book (
             id TEXT PRIMARY KEY, ts INTEGER NOT NULL, action TEXT NOT NULL, alert TEXT NOT NULL, about TEXT NOT NULL,
