@@ -23,7 +23,7 @@ from ingest.vocabulary import WindowStatus
 from stream.results import RECALLED
 from stream.sentences import Why
 from stream.sentences.catalogue import Sentences
-from stream.sinks.store.export_tables import TABLES, Asked, numbers_of
+from stream.sinks.store.export_tables import TABLES, Asked
 from stream.sinks.store.reader import StoreReader
 from tests.console.stores import SITE, Node
 from tests.stream import make_results as make
@@ -175,12 +175,6 @@ def test_an_alert_has_its_numbers_its_times_and_its_reason(data, tmp_path):
         "animal",
         "西门",
     )
-
-
-def test_numbers_of_a_sentence_around_another_are_those_of_the_inner():
-    inner = {"code": "surge", "args": {"observed": 3, "expected": 1.5, "p": None}}
-    assert numbers_of({"code": "late", "args": {"why": inner, "late_s": 9}}) == (3.0, 1.5, None)
-    assert numbers_of({"code": "officer_help"}) == (None, None, None)
 
 
 def test_no_cell_is_a_formula(data, tmp_path):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.vocabulary import KIND_NAMES, STATE_NAMES, STATUS_NAMES, Kind, LevelState
-from stream.sentences import OUTSIDE, Why
+from stream.sentences import OUTSIDE, Why, numbers_of
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import Row, StoreReader
 from stream.sinks.store.window_view import PART_COLUMNS, whole
@@ -79,22 +79,6 @@ def _columns(text: str) -> tuple[Column, ...]:
     return tuple(Column(name.lstrip("*"), cast("ColumnType", kind), name.startswith("*")) for name, kind in pairs)
 
 
-def numbers_of(why: Mapping[str, Any]) -> tuple[float | None, float | None, float | None]:
-    """Return what a result's `why` observed and expected, and its probability; None for what it does not say.
-
-    A sentence around another one (it came late, neighbours have it too) has the numbers of that other.
-    """
-    args: Mapping[str, Any] = why.get("args", {})
-    inner = next((args[name] for name in ("why", "strongest") if isinstance(args.get(name), Mapping)), None)
-    if inner is not None and "observed" not in args:
-        return numbers_of(inner)
-    observed, expected, p = (
-        float(value) if isinstance(value, int | float) else None
-        for value in (args.get(name) for name in ("observed", "expected", "p"))
-    )
-    return observed, expected, p
-
-
 class _Select(NamedTuple):
     """Where the rows of a table of bodies come from, in the order of a time and a key."""
 
@@ -147,9 +131,8 @@ def _said(body: Row, asked: Asked) -> dict[str, Any]:
     """Return code, text and numbers of a body's `why`; a row of version 0.1 has its text in it."""
     if "why" not in body:
         return {"text": asked.sentences.pick(body.get("text") or {})}
-    observed, expected, p = numbers_of(body["why"])
     text = asked.sentences.why(msgspec.convert(body["why"], Why))
-    return {"code": body["why"]["code"], "text": text, "observed": observed, "expected": expected, "p": p}
+    return {"code": body["why"]["code"], "text": text, **numbers_of(body["why"])}
 
 
 def _anomaly(body: Row, _more: Sequence[Any], asked: Asked) -> dict[str, Any]:
