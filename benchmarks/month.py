@@ -1,8 +1,9 @@
 """A simulated month in a site's folder, without broker and log: ``python -m benchmarks.month FOLDER [DAYS]``.
 
-A quarter of the quarter's devices live through it, with everything that the simulator lets happen. Officers go by plans, people
-take alerts up, clear them, and say which were false. The node is down for a day and a half once, and a camera is dark
-for a day. It is made for `benchmarks.report_agrees`, and takes minutes; the same arguments make the same month.
+Every fourth device of the quarter lives through it, with everything that the simulator lets happen. Officers go by
+plans; people take alerts up, clear them, and say which were false. The node is down for a day and a half once, and a
+camera is dark for a day. It is made for `benchmarks.report_agrees`, and takes minutes; the same arguments make the same
+month.
 """
 
 import math

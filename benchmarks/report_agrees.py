@@ -149,6 +149,9 @@ def alert_part(week: Week, past: Sequence[Week], beats: Iterable[str]) -> dict[s
     def of(one: Week, column: str, name: str) -> list[Row]:
         return [row for row in one.alerts if row[column] == name]
 
+    def number_of(column: str, name: str) -> Callable[[Week], int]:
+        return lambda one: len(of(one, column, name))
+
     every = [row for one in [week, *known] for row in one.alerts]
     many, hours = sum(len(one.alerts) for one in known), sum(one.hours - one.unknown_h for one in known)
     if not known:
@@ -163,7 +166,7 @@ def alert_part(week: Week, past: Sequence[Week], beats: Iterable[str]) -> dict[s
         "kinds": {
             kind: {
                 "count": len(of(week, "kind", kind)),
-                "before": before(lambda one, kind=kind: len(of(one, "kind", kind))),
+                "before": before(number_of("kind", kind)),
             }
             for kind in {row["kind"] for row in every}
         },
@@ -172,7 +175,7 @@ def alert_part(week: Week, past: Sequence[Week], beats: Iterable[str]) -> dict[s
                 "count": len(of(week, "beat", beat)),
                 "hours": down(by_hour(of(week, "beat", beat))),
                 "mean_hours": down(mean_of([by_hour(of(one, "beat", beat)) for one in known])),
-                "before": before(lambda one, beat=beat: len(of(one, "beat", beat))),
+                "before": before(number_of("beat", beat)),
             }
             for beat in {*beats, *(row["beat"] for row in every)}
         },
@@ -339,8 +342,8 @@ def said(report: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def flat(value: Any, path: str = "") -> dict[str, Any]:  # noqa: ANN401 - JSON
-    """Return the figures of a document by their paths; a list of things goes by their names, a zero is as good as none."""
+def flat(value: Any, path: str = "") -> dict[str, Any]:
+    """Return the figures of a document by their paths; things in a list go by their names."""
     found: dict[str, Any] = {}
     if isinstance(value, list) and value and isinstance(value[0], dict):
         names = ("kind", "beat", "device", "id", "weeks")
@@ -359,8 +362,11 @@ def differences(mine: dict[str, Any], theirs: dict[str, Any]) -> tuple[int, list
     wrong, agree = [], 0
     for path in sorted({*mine, *theirs}):
         one, other = mine.get(path), theirs.get(path)
-        both = all(isinstance(value, int | float) for value in (one, other))
-        if one == other or (both and abs(one - other) <= 6e-4 + 1e-4 * abs(other)) or (not one and not other):
+        if isinstance(one, int | float) and isinstance(other, int | float):
+            same = abs(one - other) <= 6e-4 + 1e-4 * abs(other)
+        else:
+            same = one == other or (not one and not other)
+        if same:
             agree += 1
         else:
             wrong.append(f"{path}: reckoned {one}, the report says {other}")

@@ -14,12 +14,12 @@ from typing import IO, Any, Final, Protocol, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from console.csv_cells import guarded
 from ingest.setup.extras import load
 from stream.sinks.store.export_tables import Coded, Column, ColumnType, Portion, Values
 
 ROW_GROUP: Final = 131_072
 """Rows of a Parquet file that are read together; two or three portions."""
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _WHOLE: Final = frozenset({"time", "int", "bool"})
 BOM: Final = "\ufeff"
 
@@ -34,11 +34,6 @@ class ExportWriter(Protocol):
 
     def write(self, portion: Portion) -> None:
         """Write the rows of a portion."""
-
-
-def guarded(text: str) -> str:
-    """Return a text so that no spreadsheet takes it for a formula: with an apostrophe before it where it would."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 @contextmanager
