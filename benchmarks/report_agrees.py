@@ -22,8 +22,8 @@ from scipy import stats
 
 from benchmarks.month import SITE, make
 from console.cli.main import main as command
+from ingest.days.patrol_settings import PatrolSettings
 from ingest.places import load_places
-from stream.config import PatrolSettings
 
 ZONE = ZoneInfo("Asia/Shanghai")
 WEEKS = ("2026-W47", "2026-W45", "2026-W43")
