@@ -70,6 +70,22 @@ class Receipts:
             found.setdefault(alert, {})[channel] = one
         return {alert: list(channels.values()) for alert, channels in found.items()}
 
+    def sums(self, alerts: Sequence[str]) -> tuple[int, int, int] | None:
+        """Return how many of some alerts were told, and how many messages of them were accepted, and were not.
+
+        None where nobody has delivered here. Raises OSError where they cannot be read.
+        """
+        if not self._path.exists():
+            return None
+        rows = self._rows(
+            "SELECT count(DISTINCT alert) FILTER (WHERE state IN ('accepted', 'delivered')), "
+            "count(*) FILTER (WHERE state IN ('accepted', 'delivered')), "
+            "count(*) FILTER (WHERE state IN ('waiting', 'failed')) FROM messages "
+            "WHERE alert IN (SELECT value FROM json_each(?))",
+            (msgspec.json.encode(alerts).decode(),),
+        )
+        return (int(rows[0][0]), int(rows[0][1]), int(rows[0][2])) if rows else None
+
     def waiting(self) -> dict[str, int]:
         """Return how many messages wait, by channel. Raises OSError where they cannot be read."""
         rows = self._rows(

@@ -8,9 +8,8 @@ import numpy as np
 from console.training.offered_load import rules_of
 from deploy.settings import Settings
 from deploy.wiring import days_of
-from ingest.files import replace_json
 from ingest.places import Places
-from stream.patrol.staffing_sheet import SERVED, SHEET, PastLoad, monday_of, staffing_sheet
+from stream.patrol.staffing_sheet import SERVED, PastLoad, keep_sheet, monday_of, staffing_sheet
 
 _DAYS: Final = 56
 _PER_1000: Final = 0.25
@@ -36,4 +35,4 @@ def write_staffing(settings: Settings, places: Places, folder: Path, now_ms: int
     rules = rules_of("8", 5, settings.patrol.least)
     past = PastLoad(tuple(places.beats), first, load)
     sheet = staffing_sheet(past, calendar, monday_of(calendar, now_ms), rules, share=SERVED)
-    replace_json(folder / SHEET, sheet | {"made_ms": now_ms})
+    keep_sheet(folder, sheet | {"made_ms": now_ms})

@@ -123,6 +123,11 @@ class Audit:
         found = self._file.rows(f"{_COLUMNS} WHERE {wanted}", before, by, by, about, about, limit)
         return [AuditEntry._make((*row[:5], _read(row[5]))) for row in found]
 
+    def noted(self, what: str) -> list[tuple[str, dict[str, Any]]]:
+        """Return about what, and with what detail, something of one kind was noted, oldest first."""
+        found = self._file.rows("SELECT about, detail FROM audit WHERE what = ? ORDER BY number", what)
+        return [(str(about), _read(detail)) for about, detail in found]
+
     def verify(self, *witnesses: Head) -> list[AuditFault]:
         """Return what is wrong with the log, oldest first; nothing where it is whole.
 

@@ -1,9 +1,12 @@
 """Telling a site's models that how things are now is how they are: a word of a person, which goes through the log."""
 
+from typing import Final
+
 import msgspec
 
 from console.common import FoundSite
 from console.errors import CommandError
+from console.people.people import People
 from console.training.teaching import log_time, stored_series
 from deploy.settings import Settings
 from deploy.wiring import open_kafka_log, open_log
@@ -15,6 +18,8 @@ from stream.sinks.store.reader import StoreReader
 
 DAYS_MS = 3 * 86_400_000
 """How far back "now" reaches where nobody says since when."""
+NOTED: Final = "accept-usual"
+"""What the audit log calls it: the log of the site forgets it after days, and the report of a week needs it."""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +67,9 @@ def accept(
         position = log.append([_record(known[0], metric, since_ms, by, now_ms, settings, places, kafka=kafka)])
     finally:
         log.close()
+    people = People(site.folder)
+    if people.anybody():
+        people.audit.note(by, NOTED, device, metric=metric or "", since_ms=since_ms, at_ms=now_ms)
     return Accepted(
         device=device,
         metrics=tuple(sorted(one.metric for one in known)),

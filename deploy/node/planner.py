@@ -18,12 +18,12 @@ import msgspec
 from deploy.settings import Settings
 from deploy.wiring import days_of
 from ingest.clock import Clock
-from ingest.files import read_json, replace_json
+from ingest.files import read_json
 from ingest.log import Log, Record, RecordKind
 from ingest.places import Places
 from models.patrols.staffing import ShiftRules
 from stream.patrol.shift_planner import ShiftPlanner, ShiftTime
-from stream.patrol.staffing_sheet import SERVED, SHEET, WEEKS, load_of_alerts, monday_of, staffing_sheet
+from stream.patrol.staffing_sheet import SERVED, SHEET, WEEKS, keep_sheet, load_of_alerts, monday_of, staffing_sheet
 from stream.sinks.store.patrol_tables import coming_risk, plans_between
 from stream.sinks.store.reader import Row, StoreReader
 from stream.sinks.store.tables import StoreError
@@ -122,8 +122,7 @@ class Planner:
         if abs(now_ms - self._staffed_ms) < _DAY_MS:
             return
         self._staffed_ms, settings = now_ms, self._settings
-        path = settings.site_dir / SHEET
-        made_ms = read_json(path).get("made_ms", 0)
+        made_ms = read_json(settings.site_dir / SHEET).get("made_ms", 0)
         if isinstance(made_ms, int) and 0 <= now_ms - made_ms < 7 * _DAY_MS:
             return
         calendar, patrol = days_of(settings), settings.patrol
@@ -142,7 +141,7 @@ class Planner:
         except ValueError as error:
             _LOG.info("no sheet of staff yet: %s", error)
             return
-        replace_json(path, sheet | {"made_ms": now_ms})
+        keep_sheet(settings.site_dir, sheet | {"made_ms": now_ms})
 
     def _current(self) -> ShiftPlanner:
         """Return what plans by the places as they are."""

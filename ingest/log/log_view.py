@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from ingest import sqlite
 from ingest.log.log_file import APPLICATION, VERSION, read_records
-from ingest.log.records import Record
+from ingest.log.records import Record, RecordKind
 
 T = TypeVar("T")
 _TRIES: Final = 3
@@ -58,6 +58,14 @@ class LogView:
     def read(self, after: int, limit: int) -> list[Record]:
         """Return up to `limit` records (and about 64 MB) behind a position, in order."""
         return self._ask(lambda one: read_records(one, self.path, after, limit))
+
+    def of_kind(self, kind: RecordKind, since_ms: int, until_ms: int) -> list[tuple[int, bytes]]:
+        """Return time of receipt (epoch ms) and payload of the records of a kind that came in a span of time.
+
+        Every record of the log is looked at, though not what it holds: it is for kinds of which there are few.
+        """
+        query = "SELECT received_ms, payload FROM records WHERE kind = ? AND received_ms >= ? AND received_ms < ?"
+        return self._ask(lambda one: one.execute(query, (int(kind), since_ms, until_ms)).fetchall())
 
     def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         for left in reversed(range(_TRIES)):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -9,12 +10,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.files import read_json, replace_json
 from models.calendar import WORKING, Calendar
 from models.patrols.staffing import HOLIDAY, WORKED, LoadForecast, ShiftRules, cover, equal_shifts
 from stream.sinks.store.reader import StoreReader
 
 SHEET: Final = "staffing.json"
 """The newest sheet, in the site's folder."""
+_OF_WEEK: Final = "staffing-{begin_ms}.json"
+"""Beside it: the sheet of the week that begins then, for who asks later what was asked for."""
+_KEPT: Final = 12
 WEEKS: Final = 26
 """Of alerts that a sheet rests on."""
 SERVED: Final = 0.95
@@ -146,6 +151,24 @@ def staffing_sheet(
         "equal_officers": equal,
         "equal_hours": None if equal is None else equal * HOURS,
     }
+
+
+def keep_sheet(folder: Path, sheet: dict[str, Any]) -> None:
+    """Write a sheet as the newest, and as its week's; those of the oldest weeks go. Raises OSError."""
+    replace_json(folder / _OF_WEEK.format(begin_ms=sheet["begin_ms"]), sheet)
+    replace_json(folder / SHEET, sheet)
+    weeks = sorted(folder.glob(_OF_WEEK.format(begin_ms="*")), key=lambda path: (len(path.name), path.name))
+    for path in weeks[:-_KEPT]:
+        path.unlink(missing_ok=True)
+
+
+def sheet_of(folder: Path, begin_ms: int) -> dict[str, Any] | None:
+    """Return the sheet of the week that begins then (epoch ms); None where there is none that can be read."""
+    for name in (_OF_WEEK.format(begin_ms=begin_ms), SHEET):
+        found = read_json(folder / name)
+        if found.get("begin_ms") == begin_ms:
+            return found
+    return None
 
 
 def monday_of(calendar: Calendar, now_ms: int) -> int:

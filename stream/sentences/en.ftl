@@ -957,6 +957,7 @@ audit-what = { $what ->
     [device-name] device named
     [device-sheet] sheet made
     [export] exported
+    [accept-usual] accepted how it is now as usual
     [command-refused] FORGED COMMAND, refused
     [log-broken] LOG WAS CUT OFF OR MADE ANEW
    *[other] { $what }

@@ -835,6 +835,7 @@ audit-what = { $what ->
     [device-name] 设备改名
     [device-sheet] 生成安装单
     [export] 已导出
+    [accept-usual] 认可现状为正常
     [command-refused] 伪造指令，已拒绝
     [log-broken] 日志曾被截断或重新生成
    *[other] { $what }

@@ -32,11 +32,10 @@ from deploy.settings import Settings
 from deploy.wiring import days_of, open_places
 from ingest.codecs.csv_files import CsvError, RowError
 from ingest.days.patrol_settings import roster_of
-from ingest.files import replace_json
 from ingest.places import Places
 from ingest.setup.extras import load
 from models.calendar import Calendar
-from stream.patrol.staffing_sheet import SERVED, SHEET, WEEKS, PastLoad, load_of_alerts, monday_of, staffing_sheet
+from stream.patrol.staffing_sheet import SERVED, WEEKS, PastLoad, keep_sheet, load_of_alerts, monday_of, staffing_sheet
 from stream.patrol_results import OfficerPlan
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.patrol_tables import delivered, read_plans
@@ -102,7 +101,7 @@ def _week(options: argparse.Namespace, settings: Settings, site: FoundSite) -> i
     except ValueError as error:
         raise CommandError(f"site {site.id}: {error}") from error
     sheet["made_ms"] = now_ms
-    replace_json(site.folder / SHEET, sheet)
+    keep_sheet(site.folder, sheet)
     if options.form == "json":
         print_json(sheet)
     elif options.form == "csv":

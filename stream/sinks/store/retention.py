@@ -93,6 +93,7 @@ def prune(connection: sqlite3.Connection, retention: Retention, now_ms: int, por
         ("patrol_stops", "arrive_ms", retention.patrols_days),
         ("beat_shares", "ts", retention.patrols_days),
         ("book", "ts", retention.book_days),
+        ("watched", "until_ms", retention.alerts_days),
     ):
         bound = _bound(connection, table, column, cutoff(days), portion)
         if bound is not None:

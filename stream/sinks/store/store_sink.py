@@ -50,6 +50,7 @@ from stream.sinks.store.series_ids import SeriesIds, SeriesMatch
 from stream.sinks.store.store_file import StoreFile
 from stream.sinks.store.tables import StoreDamagedError, StoreError, StoreMismatchError, migrate
 from stream.sinks.store.totals import WindowTotals, put_back
+from stream.sinks.store.watched import write_watched
 
 _LOG: Final = logging.getLogger(__name__)
 _META_S: Final = 1.0
@@ -263,6 +264,7 @@ class StoreSink:
         write_patrols(self._opened(), results)
         write_agents(self._opened(), results)
         write_book(self._opened(), results)
+        write_watched(self._opened(), results)
         reached = max(order(result) for result in results)
         since = [result for result in results[_last_put_back(results) :] if not result.closing] or results[-1:]
         now_ms = max(0 if since[0].put_back else self._now_ms, *(result.now_ms for result in since))

@@ -136,6 +136,10 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX book_alert ON book (alert)",
         "CREATE INDEX book_about ON book (about)",
         "CREATE INDEX alert_history_changed ON alert_history (changed_ms)",
+        # when somebody listened; of the time before this table it is taken that somebody did since the first alert
+        "CREATE TABLE watched (since_ms INTEGER PRIMARY KEY, until_ms INTEGER NOT NULL)",
+        """INSERT INTO watched SELECT (SELECT min(raised_ms) FROM alerts), now_ms FROM progress
+            WHERE now_ms > (SELECT min(raised_ms) FROM alerts)""",
     ),
 )
 VERSION: Final = len(_STEPS)

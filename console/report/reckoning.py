@@ -1,0 +1,221 @@
+"""A week's report as a whole: from the store and what stands beside it; kept in the site's folder when it is over."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from console.deliver.receipts import Receipts
+from console.people.people import People
+from console.people.people_file import has_file
+from console.report.alerts_part import alert_part, answer_part, false_part, raised_between, stories_between
+from console.report.devices_part import device_parts
+from console.report.document import SPANS, PastWeek, Told, UnknownPart, WeekReport
+from console.report.known_hours import MOST_UNKNOWN_H, Known, hours_of, known_of, most_in
+from console.report.learnt_part import Rushes, accepted_words, learnt_part
+from console.report.patrols_part import patrol_part, staff_part
+from console.report.plain_names import PlainNames
+from console.report.week import HOUR_MS, Week, week_of
+from console.training.rushes import rushes
+from console.training.saved_state import read_saved
+from deploy.settings import Settings
+from deploy.wiring import days_of
+from ingest.days.patrol_settings import roster_of
+from ingest.files import replace_file
+from ingest.places import Places
+from ingest.sqlite import StorageError
+from stream.sinks.store.reader import StoreReader
+
+FOLDER: Final = "reports"
+"""In a site's folder: reports of weeks that are over, as JSON; what they rest on is not kept for ever."""
+_DAY_MS: Final = 24 * HOUR_MS
+_MOST_AWAY: Final = 50
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Source(NamedTuple):
+    """What a report is made from."""
+
+    reader: StoreReader
+    settings: Settings
+    """Of the site; `settings.site_dir` is its folder."""
+    places: Places
+    zone: ZoneInfo
+
+    @property
+    def folder(self) -> Path:
+        """The site's folder."""
+        return self.settings.site_dir
+
+    def now_ms(self) -> int:
+        """Return the site's time. Raises `stream.sinks.store.tables.StoreError`, where there is no store."""
+        return int(self.reader.progress()["now_ms"])
+
+    def last_week(self) -> Week:
+        """Return the newest week that is over."""
+        return week_of(self.now_ms(), self.zone).shifted(-1)
+
+
+def kept_report(folder: Path, week: Week) -> WeekReport | None:
+    """Return the report of a week that is kept; None where there is none that this program can read."""
+    try:
+        return msgspec.json.decode((folder / FOLDER / f"{week}.json").read_bytes(), type=WeekReport)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def kept_weeks(folder: Path) -> list[str]:
+    """Return the weeks of which a report is kept, the newest first."""
+    return sorted((path.stem for path in (folder / FOLDER).glob("????-W??.json")), reverse=True)
+
+
+def week_report(source: Source, week: Week, check: Callable[[], None] = lambda: None) -> WeekReport:
+    """Return the report of a week: the one that is kept where it was made a day after the week's end, else a new one.
+
+    One of a week that is over is kept. `check` is called now and then, and may raise to end it.
+
+    Raises
+    ------
+    stream.sinks.store.tables.StoreError
+        Where the store cannot be read.
+    ValueError
+        For a week to come.
+    """
+    kept = kept_report(source.folder, week)
+    if kept is not None and kept.made_ms >= kept.end_ms + _DAY_MS:
+        return kept
+    report = reckon(source, week, check)
+    if report.state == "over":
+        path = source.folder / FOLDER / f"{week}.json"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, msgspec.json.encode(report))
+        except OSError as error:
+            _LOG.warning("the report of %s cannot be kept: %s", week, error)
+    return report
+
+
+def reckon(source: Source, week: Week, check: Callable[[], None] = lambda: None) -> WeekReport:
+    """Return a report that is made now; see `week_report`."""
+    reader, settings, places, zone = source
+    query, now_ms = reader.query, source.now_ms()
+    begin_ms, end_ms = week.begin_ms(zone), week.end_ms(zone)
+    if now_ms <= begin_ms:
+        raise ValueError(f"{week} is a week to come; the site's time is in {week_of(now_ms, zone)}")
+    span = begin_ms, min(end_ms, now_ms)
+    names = PlainNames(places, _persons(source))
+    known = known_of(query, *span)
+    check()
+    length_ms = now_ms - begin_ms if now_ms < end_ms else None
+    past = [_past_week(source, week.shifted(-back), length_ms) for back in range(1, max(SPANS) + 1)]
+    check()
+    stories = stories_between(query, *span)
+    counts = [raised_between(query, *one.span) if _counts(one) else None for _, one in past]
+    check()
+    devices, quality = device_parts(query, span, settings.pipeline.window_s * 1000, places.devices, names)
+    check()
+    before = kept_report(source.folder, week.shifted(-1))
+    learnt = learnt_part(
+        query,
+        span,
+        names,
+        accepted_words(source.folder, span, names),
+        _rushes(source) if now_ms < end_ms + 7 * _DAY_MS else None,
+        None if before is None else before.learnt.rhythms,
+    )
+    weeks = [
+        PastWeek(week=str(name), begin_ms=one.span[0], until_ms=one.span[1], unknown_h=round(one.unknown_h, 3))
+        for name, one in past
+    ]
+    return WeekReport(
+        site=settings.site.id,
+        name={language: names.text(text) for language, text in places.name.items()},
+        timezone=str(zone),
+        week=str(week),
+        begin_ms=begin_ms,
+        end_ms=end_ms,
+        until_ms=span[1],
+        made_ms=now_ms,
+        state="over" if now_ms >= end_ms else "running",
+        simulated=settings.clock.mode != "system",
+        compared=[found for found, (_, one) in zip(weeks, past, strict=True) if _counts(one)],
+        left_out=[found for found, (_, one) in zip(weeks, past, strict=True) if not _counts(one)],
+        unknown=_unknown(known),
+        alerts=alert_part(
+            stories, counts, names, places.beats, zone, _high(len(stories), known, [one for _, one in past], counts)
+        ),
+        answers=answer_part(stories, names, _told(source, [one.newest.id for one in stories], span, now_ms)),
+        false_alarms=false_part(stories),
+        patrol=patrol_part(query, *span, names),
+        staffing=staff_part(query, span, stories, len(places.beats), settings.patrol, zone, source.folder),
+        devices=devices,
+        quality=quality,
+        learnt=learnt,
+    )
+
+
+def _persons(source: Source) -> list[str]:
+    """Return the names of all who are known, so that they can be left out."""
+    found = [*roster_of(source.settings.patrol).officers.values()]
+    if has_file(source.folder):
+        try:
+            found += [person.name for person in People(source.folder).all()]
+        except StorageError as error:
+            _LOG.warning("the accounts cannot be read, and no name of theirs is looked for: %s", error)
+    return found
+
+
+def _past_week(source: Source, week: Week, length_ms: int | None) -> tuple[Week, Known]:
+    """Return what is known of a week before: as far into it as the one that is reckoned, which may still run."""
+    begin_ms, end_ms = week.begin_ms(source.zone), week.end_ms(source.zone)
+    until_ms = end_ms if length_ms is None else min(begin_ms + length_ms, end_ms)
+    return week, known_of(source.reader.query, begin_ms, until_ms)
+
+
+def _counts(known: Known) -> bool:
+    return known.unknown_h <= MOST_UNKNOWN_H
+
+
+def _high(total: int, now: Known, past: list[Known], counts: list[list[Any] | None]) -> int | None:
+    """Return how many alerts there may have been; None where all hours are known."""
+    unknown_h = now.unknown_h
+    if not unknown_h:
+        return None
+    known = [
+        (len(count), one.whole_h - one.unknown_h) for count, one in zip(counts, past, strict=True) if count is not None
+    ] or [(total, now.whole_h - unknown_h)]
+    return total + most_in(sum(count for count, _ in known), sum(hours for _, hours in known), unknown_h)
+
+
+def _unknown(known: Known) -> UnknownPart:
+    longest = sorted(known.away, key=lambda span: span[0] - span[1])[:_MOST_AWAY]
+    return UnknownPart(
+        week_h=round(known.whole_h, 3),
+        hours=round(known.unknown_h, 3),
+        away_h=round(hours_of(known.away), 3),
+        blank_h=round(hours_of(known.blank), 3),
+        away=sorted(longest),
+    )
+
+
+def _told(source: Source, alerts: list[str], span: tuple[int, int], now_ms: int) -> Told | None:
+    """Return who was told; None where nobody delivers, or receipts are not kept so long."""
+    if span[0] < now_ms - source.settings.deliver.keep_days * _DAY_MS:
+        return None
+    try:
+        sums = Receipts(source.folder).sums(alerts)
+    except OSError as error:
+        _LOG.warning("the report of a week does not say who was told: %s", error)
+        return None
+    return None if sums is None else Told(alerts=sums[0], messages=sums[1], open=sums[2])
+
+
+def _rushes(source: Source) -> Rushes | None:
+    """Return the rushes that the models know now; None where no state of theirs can be read."""
+    saved = read_saved(source.folder / "state", source.settings.pipeline.window_s)
+    if not saved.counting:
+        return None
+    return rushes(saved, days_of(source.settings), source.settings.pipeline.window_s)
