@@ -22,6 +22,8 @@ has_program() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$1"; }
 has_chromium() { has_program chromium || has_program chromium-browser || has_program google-chrome; }
 has_chinese_font() { [ -n "$(fc-list :lang=zh-cn 2>/dev/null)" ] || dpkg -s fonts-noto-cjk; }
 
+has_library() { /sbin/ldconfig -p | grep "$1" || dpkg -s "$2"; }
+
 # Kafka needs Java 17; "17.0.15", or "1.8.0" for what came before 9.
 has_java() { [ "$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')" -ge 17 ]; }
 
@@ -30,6 +32,11 @@ need mosquitto has_program mosquitto
 need influxdb has_program influxd
 need chromium has_chromium
 need fonts-noto-cjk has_chinese_font
+# What PDFs are set with (WeasyPrint).
+for library in libpango-1.0 libpangoft2-1.0 libharfbuzz-subset; do
+    case $library in *[0-9]) package=$library-0 ;; *) package=${library}0 ;; esac
+    need "$package" has_library "$library" "$package"
+done
 need default-jre-headless has_java
 need maven has_program mvn
 bring_kafka() { bash "$(dirname "$0")/../tests/kafka_node/install.sh"; }

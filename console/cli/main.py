@@ -46,6 +46,7 @@ COMMANDS: Final = {
     "patrol": "say what was done of a plan (arrive, done, skip, help, away, back); list stops and shares",
     "people": "accounts of those who use the board: add, change, link, revoke, list",
     "export": "write what a site has found to a CSV or Parquet file",
+    "report": "tell a week's figures against the weeks before, as text, a page or a PDF",
     "plan": "show the running shift's stops, and the officers and shifts that a week needs",
     "backtest": "run the shipped models over a file, without looking ahead",
     "gateway": "run one of a city's gateways: from MQTT to Kafka",

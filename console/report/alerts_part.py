@@ -29,6 +29,8 @@ Query = Callable[[str, Sequence[object]], list[Any]]
 REASONS: Final[tuple[str, ...]] = get_args(FalseAlarm)
 _MOST_NAMED: Final = 50
 _OVER: Final = "cleared"
+_OF_PEOPLE: Final = frozenset({"officer_help"})
+"""Kinds of alerts whose device is a person."""
 
 
 class Raised(NamedTuple):
@@ -222,7 +224,7 @@ def answer_part(stories: Sequence[AlertStory], names: PlainNames, told: Told | N
                 kind=one.kind,
                 severity=one.severity,
                 beat=one.beat,
-                device=names.text(one.device),
+                device="" if one.kind in _OF_PEOPLE else names.text(one.device),
                 name=names.device(one.device),
                 state=one.state,
             )

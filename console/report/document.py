@@ -33,6 +33,8 @@ class PastWeek(msgspec.Struct, frozen=True, kw_only=True):
     begin_ms: int
     until_ms: int
     unknown_h: float
+    alerts: int | None
+    """None for one that is left out: what was raised in it is no measure."""
 
 
 class BeatAlerts(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from ingest.places import Places
 
 _CUT: Final = "…"
 _HAN: Final = re.compile(r"[\u3400-\u9fff]{2,12}")
-_LATIN: Final = re.compile(r"[^\W\d_]{2,40}(?:[ '-][^\W\d_]{1,40}){1,6}")
+_LATIN: Final = re.compile(r"[A-Za-z\u00c0-\u024f]{2,40}(?:[ '-][A-Za-z\u00c0-\u024f]{1,40}){1,6}")
 _LONGEST: Final = 120
 
 

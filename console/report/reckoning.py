@@ -127,8 +127,14 @@ def reckon(source: Source, week: Week, check: Callable[[], None] = lambda: None)
         None if before is None else before.learnt.rhythms,
     )
     weeks = [
-        PastWeek(week=str(name), begin_ms=one.span[0], until_ms=one.span[1], unknown_h=round(one.unknown_h, 3))
-        for name, one in past
+        PastWeek(
+            week=str(name),
+            begin_ms=one.span[0],
+            until_ms=one.span[1],
+            unknown_h=round(one.unknown_h, 3),
+            alerts=None if count is None else len(count),
+        )
+        for (name, one), count in zip(past, counts, strict=True)
     ]
     return WeekReport(
         site=settings.site.id,
@@ -141,8 +147,8 @@ def reckon(source: Source, week: Week, check: Callable[[], None] = lambda: None)
         made_ms=now_ms,
         state="over" if now_ms >= end_ms else "running",
         simulated=settings.clock.mode != "system",
-        compared=[found for found, (_, one) in zip(weeks, past, strict=True) if _counts(one)],
-        left_out=[found for found, (_, one) in zip(weeks, past, strict=True) if not _counts(one)],
+        compared=[one for one in weeks if one.alerts is not None],
+        left_out=[one for one in weeks if one.alerts is None],
         unknown=_unknown(known),
         alerts=alert_part(
             stories, counts, names, places.beats, zone, _high(len(stories), known, [one for _, one in past], counts)

@@ -35,6 +35,7 @@ EXTRAS: Final = {
     "requests": "influx",
     "apprise": "deliver",
     "pyarrow": "parquet",
+    "weasyprint": "report",
     "cryptography": "seal",
     "gpiozero": "gpio",
     "serial": "serial",

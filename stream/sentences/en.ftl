@@ -2600,3 +2600,167 @@ place-feature = { $kind ->
    *[other] { $kind } { $id }
 }
 places-accounts = accounts at the broker: { $names }; their passwords are in { $folder }
+
+## The report of a week (console/report)
+report-title = { $site }: week { $number } of { $year }, { $begin } to { $end }
+report-made = Made { $time }, of all that was known then. No person and no number plate is in it.
+report-exercise = EXERCISE: simulated or replayed, not real.
+report-running = The week is not over: reckoned up to { $until }, and the weeks before as far as that.
+report-not-known = { $hours } of { $week } hours are not known: counts are the least that happened.
+report-n = { $n }
+report-range = { $low } to { $high }
+report-h = { $hours } h
+report-span = { $span_s }
+report-of = of { $whole }
+report-against = weeks before: { $mean } ({ $least } to { $most }, { $known } { $known ->
+    [one] week
+   *[other] weeks
+})
+report-against-none = no week before to compare with
+report-p90 = 90 % within { $p90 } (n = { $n })
+report-hours-of = { $got } of { $wanted } h
+report-no-plan-short = nothing was planned
+report-false-of = of { $whole } that people ended
+report-devices-known = { $n ->
+    [one] { $n } device
+   *[other] { $n } devices
+}
+report-gone = Not kept any more: data quality is kept for 30 days (store.health_days).
+report-alerts = Alerts
+report-acknowledge = Time until somebody took it up
+report-acknowledge-of = of these: { $severity }
+report-clear = Time until it was over
+report-unanswered = Nobody took up
+report-false = False alarms
+report-patrol = Patrol delivered
+report-dark = Devices silent
+report-section-alerts = Alerts by place and hour
+report-section-answers = Answers
+report-section-false = False alarms by reason
+report-section-patrol = Patrol, planned against delivered
+report-section-staffing = Officers, asked for against there
+report-section-devices = Devices and data
+report-section-learnt = What the models learnt anew
+report-section-unknown = What is not known
+report-col-beat = Beat
+report-col-alerts = Alerts
+report-col-before-4 = Last 4 weeks
+report-col-before-8 = Last 8 weeks
+report-col-kind = Kind
+report-col-what = What
+report-col-n = n
+report-col-median = Median
+report-col-p90 = 90 % within
+report-col-raised = Raised
+report-col-severity = Severity
+report-col-device = Device
+report-col-shift = Shift
+report-col-stops = Stops
+report-col-planned = Planned, min
+report-col-delivered = Delivered, min
+report-col-done = Done
+report-col-skipped = Skipped
+report-col-missed = Missed
+report-col-longest = Longest silence
+report-col-since = Since
+report-col-dark = Silent in all
+report-col-stuck = Stuck
+report-col-quality = Data quality
+report-mean = { $mean } ({ $least } to { $most })
+report-more = { $n ->
+    [one] One more is
+   *[other] { $n } more are
+} in the JSON of “patrolgrid report week --json”.
+report-weekday = { $day ->
+    [0] Mon
+    [1] Tue
+    [2] Wed
+    [3] Thu
+    [4] Fri
+    [5] Sat
+   *[6] Sun
+}
+report-none-raised = No alert was raised this week.
+report-weeks = Alerts a week; the line is the mean of the weeks before, “?” a week that is not known well enough
+report-left-out = Left out: { $weeks }. Too many of their hours are not known.
+report-left-week = { $week } ({ $hours } h)
+report-and = {", "}
+report-heat-beats = Alerts by beat and hour
+report-heat-days = Alerts by weekday and hour
+report-heat-before = The weeks before, on average ({ $known } { $known ->
+    [one] week
+   *[other] weeks
+})
+report-no-beat = outside the beats
+report-told = Channels accepted { $messages ->
+    [one] { $messages } message
+   *[other] { $messages } messages
+} about { $alerts ->
+    [one] { $alerts } alert
+   *[other] { $alerts } alerts
+}; { $open } were not accepted.
+report-unanswered-n = { $n ->
+    [0] No alert was left without an answer.
+   *[other] Nobody took up { $n } of { $whole } alerts. Critical ones and warnings among them:
+}
+report-col-compared = Compared with
+report-written = Written: { $file }
+report-false-sum = { $n } of the alerts were false alarms, as who was there says. People ended { $ended } in all, { $without } of them without a reason.
+report-reason = { $reason ->
+    [nothing] Nothing there
+    [ordinary] Ordinary activity
+    [weather] Wind, rain or light
+    [animal] An animal
+    [works] Works or a test
+    [device] The device is faulty
+   *[other] { $reason }
+}
+report-no-plan = No stops of patrols were planned this week.
+report-by-beat = Minutes by beat: the open bar is what was planned, the full one what was delivered
+report-minutes-of = { $got } of { $wanted } min
+report-staff-asked = Officers by hour: grey are those who were there, the line what the staffing sheet asked for, orange what was missing
+report-staff-needed = Officers by hour: grey are those who were there, the line what the alerts of the week needed, orange what was missing
+report-staff-sum-asked = The staffing sheet asked for { $asked } officer-hours. What came needed { $needed }.
+report-staff-sum-needed = There is no staffing sheet of this week. What came needed { $needed } officer-hours.
+report-staff-there = Shifts with { $there } officer-hours were planned; in { $short } officer-hours too few were there.
+report-staff-nobody = No shift was planned, so nobody knows who was there.
+report-no-trouble = { $n ->
+    [one] The one device that is known was
+   *[other] All { $n } devices that are known were
+} heard all the time.
+report-never = Never heard of: { $devices }
+report-still = { $time }, still
+report-quality = { $received } observations came: { $late } late, { $missing } missing, { $duplicate } repeated. Data quality { $quality } on average.
+report-grown = { $n ->
+    [0] No model became old enough to judge this week.
+    [one] One model became old enough to judge this week:
+   *[other] { $n } models became old enough to judge this week:
+} { $young ->
+    [0] None is too young.
+    [one] One is still too young.
+   *[other] { $young } are still too young.
+}
+report-accepted = { $n ->
+    [0] Nobody declared a new normal.
+    [one] One new normal was declared:
+   *[other] { $n } new normals were declared:
+}
+report-accepted-one = { $device }: on { $time }, how it is since { $since } is usual
+report-rhythms-new = { $n ->
+    [0] The models have learnt no new rush.
+    [one] The models have learnt a new rush:
+   *[other] The models have learnt { $n } new rushes:
+}
+report-rhythms = { $n ->
+    [0] The models know no rush.
+    [one] The models know one rush (no report of the week before tells whether it is new):
+   *[other] The models know { $n } rushes (no report of the week before tells which are new):
+}
+report-rhythm = { $device }: { $begin } to { $end }, { $days }
+    .days = {", "}
+report-all-known = All { $week } hours are known.
+report-unknown-sum = { $hours } of { $week } hours are not known.
+report-unknown-parts = In { $away } hours nothing ran here, in { $blank } whole hours no device sent anything.
+report-unknown-high = So the { $low } alerts are a least: with the hours that are missing there may have been up to { $high }.
+report-away = { $begin } to { $end } ({ $hours } h)
+report-definitions = How every figure is reckoned: docs/report.md.

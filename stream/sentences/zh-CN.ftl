@@ -2392,3 +2392,141 @@ place-feature = { $kind ->
    *[other] { $kind } { $id }
 }
 places-accounts = 消息代理账号：{ $names }；密码在 { $folder } 中
+
+## 周报（console/report）
+report-title = { $site }：{ $year } 年第 { $number } 周，{ $begin } 至 { $end }
+report-made = 生成于 { $time }，依据当时已知的全部数据。内容不含人员和号牌。
+report-exercise = 演练：模拟或回放数据，并非实情。
+report-running = 本周尚未结束：统计截至 { $until }，以往各周也只统计到相同时刻。
+report-not-known = { $week } 小时中有 { $hours } 小时情况不明：各项次数均为至少发生的数量。
+report-n = { $n }
+report-range = { $low } 至 { $high }
+report-h = { $hours } 小时
+report-span = { $span_s }
+report-of = 共 { $whole } 条
+report-against = 以往各周：{ $mean }（{ $least } 至 { $most }，{ $known } 周）
+report-against-none = 没有可比较的以往各周
+report-p90 = 90% 在 { $p90 } 内（n = { $n }）
+report-hours-of = { $wanted } 小时中的 { $got } 小时
+report-no-plan-short = 没有计划
+report-false-of = 人员结束的共 { $whole } 条
+report-devices-known = { $n } 台设备
+report-gone = 已不再保存：数据质量保存 30 天（store.health_days）。
+report-alerts = 告警
+report-acknowledge = 接手用时
+report-acknowledge-of = 其中：{ $severity }
+report-clear = 结束用时
+report-unanswered = 无人接手
+report-false = 误报
+report-patrol = 巡逻完成
+report-dark = 设备静默
+report-section-alerts = 告警的地点与时段
+report-section-answers = 处置
+report-section-false = 误报原因
+report-section-patrol = 巡逻：计划与完成
+report-section-staffing = 警力：需求与在岗
+report-section-devices = 设备与数据
+report-section-learnt = 模型新学到的内容
+report-section-unknown = 情况不明的部分
+report-col-beat = 网格
+report-col-alerts = 告警
+report-col-before-4 = 前 4 周
+report-col-before-8 = 前 8 周
+report-col-kind = 类型
+report-col-what = 项目
+report-col-n = n
+report-col-median = 中位数
+report-col-p90 = 90% 在此时间内
+report-col-raised = 发生时间
+report-col-severity = 级别
+report-col-device = 设备
+report-col-shift = 班次
+report-col-stops = 停留点
+report-col-planned = 计划（分钟）
+report-col-delivered = 完成（分钟）
+report-col-done = 已完成
+report-col-skipped = 已跳过
+report-col-missed = 未到
+report-col-longest = 最长静默
+report-col-since = 开始于
+report-col-dark = 静默合计
+report-col-stuck = 读数不变
+report-col-quality = 数据质量
+report-mean = { $mean }（{ $least } 至 { $most }）
+report-more = 另有 { $n } 项，见 “patrolgrid report week --json” 的 JSON。
+report-weekday = { $day ->
+    [0] 周一
+    [1] 周二
+    [2] 周三
+    [3] 周四
+    [4] 周五
+    [5] 周六
+   *[6] 周日
+}
+report-none-raised = 本周没有发生告警。
+report-weeks = 每周告警数；横线为以往各周的平均值，“?” 为情况不够明确的一周
+report-left-out = 不参与比较：{ $weeks }。这些周有太多小时情况不明。
+report-left-week = { $week }（{ $hours } 小时）
+report-and = 、
+report-heat-beats = 各网格各时段的告警
+report-heat-days = 一周各日各时段的告警
+report-heat-before = 以往各周平均（{ $known } 周）
+report-no-beat = 网格之外
+report-told = 各渠道已接收 { $messages } 条消息，涉及 { $alerts } 条告警；{ $open } 条未被接收。
+report-unanswered-n = { $n ->
+    [0] 所有告警都有人接手。
+   *[other] { $whole } 条告警中有 { $n } 条无人接手，其中紧急和警告级别的有：
+}
+report-col-compared = 比较
+report-written = 已写入：{ $file }
+report-false-sum = 据现场人员所述，其中 { $n } 条为误报。人员共结束 { $ended } 条，其中 { $without } 条未注明原因。
+report-reason = { $reason ->
+    [nothing] 现场无异常
+    [ordinary] 正常活动
+    [weather] 风、雨或光线
+    [animal] 动物
+    [works] 施工或测试
+    [device] 设备故障
+   *[other] { $reason }
+}
+report-no-plan = 本周没有计划巡逻停留点。
+report-by-beat = 各网格的分钟数：空心条为计划，实心条为完成
+report-minutes-of = { $wanted } 分钟中的 { $got } 分钟
+report-staff-asked = 各时段警力：灰柱为在岗，线为排班表的需求；橙色为缺口
+report-staff-needed = 各时段警力：灰柱为在岗，线为本周告警所需；橙色为缺口
+report-staff-sum-asked = 排班表要求 { $asked } 个警力小时，实际发生的情况需要 { $needed } 个。
+report-staff-sum-needed = 本周没有排班表。实际发生的情况需要 { $needed } 个警力小时。
+report-staff-there = 已排班 { $there } 个警力小时；其中缺口为 { $short } 个警力小时。
+report-staff-nobody = 没有排班，因此无从得知谁在岗。
+report-no-trouble = 已知的 { $n } 台设备始终有数据。
+report-never = 从未收到数据：{ $devices }
+report-still = { $time }，至今
+report-quality = 共收到 { $received } 条观测：迟到 { $late }，缺失 { $missing }，重复 { $duplicate }。平均数据质量 { $quality }。
+report-grown = { $n ->
+    [0] 本周没有模型达到可以判断的程度。
+   *[other] 本周有 { $n } 个模型达到可以判断的程度：
+} { $young ->
+    [0] 没有模型数据过少。
+   *[other] 仍有 { $young } 个模型数据过少。
+}
+report-accepted = { $n ->
+    [0] 没有人认可新的常态。
+   *[other] 认可了 { $n } 项新的常态：
+}
+report-accepted-one = { $device }：{ $time } 认可自 { $since } 以来的状况为正常
+report-rhythms-new = { $n ->
+    [0] 模型没有学到新的高峰。
+   *[other] 模型学到 { $n } 个新的高峰：
+}
+report-rhythms = { $n ->
+    [0] 模型不知道任何高峰。
+   *[other] 模型知道 { $n } 个高峰（没有上周的报告，无法说明哪些是新的）：
+}
+report-rhythm = { $device }：{ $begin } 至 { $end }，{ $days }
+    .days = 、
+report-all-known = 全部 { $week } 小时情况均已知。
+report-unknown-sum = { $week } 小时中有 { $hours } 小时情况不明。
+report-unknown-parts = 其中 { $away } 小时本系统没有运行，{ $blank } 个整点小时没有任何设备发送数据。
+report-unknown-high = 因此 { $low } 条告警为最少数量：加上不明的时段，可能多达 { $high } 条。
+report-away = { $begin } 至 { $end }（{ $hours } 小时）
+report-definitions = 各项数字的算法：docs/report.zh-CN.md。

@@ -40,6 +40,8 @@ NOT_FOR_PEOPLE = {
     "console/board/security.py": "headers",
     "console/demo/demo_people.py": "a stand-in for a chat, in both languages",
     "console/deliver/channels/cap.py": "an alert's own language",
+    "console/report/pictures.py": "drawings",
+    "console/report/report_page.py": "markup",
     "deploy/grafana": "dashboards have languages of their own, and the rest is queries",
     "deploy/influx/downsampling.py": "queries",
     "deploy/station/example_places.py": "names of an example, in both languages",
