@@ -21,7 +21,16 @@ from console.board.commands import BrokerAwayError
 from console.board.hub import Asker, Board
 from console.board.operations import route
 from console.board.pages import DOORS, PAGES
-from console.board.routes import alert_routes, api_routes, history_routes, people_routes, registry_routes, result_routes
+from console.board.routes import (
+    alert_routes,
+    api_routes,
+    history_routes,
+    people_routes,
+    places_routes,
+    places_upload_routes,
+    registry_routes,
+    result_routes,
+)
 from console.board.security import SecureHeaders
 from console.board.who import SignedIn, need
 from ingest.events import Command, PatrolDid
@@ -37,6 +46,8 @@ OPERATIONS: Final = (
     *result_routes.OPERATIONS,
     *people_routes.OPERATIONS,
     *registry_routes.OPERATIONS,
+    *places_routes.OPERATIONS,
+    *places_upload_routes.OPERATIONS,
 )
 """All that the API does; without a right it is for everybody who was let in, or one of `who.OPEN`."""
 STATIC_DIR: Final = Path(__file__).resolve().parent.parent / "static"

@@ -25,11 +25,13 @@ from console.people.people import People
 from deploy.node.lock import is_locked
 from deploy.node.status_file import newest_status
 from deploy.settings import Settings, load_settings
+from deploy.wiring import open_book
 from ingest.clock import wall_ms
 from ingest.events import Command, PatrolDid
 from ingest.files import read_json
 from ingest.gateway.places_file import PlacesFile
 from ingest.places import Places
+from ingest.places.places_book import PlacesBook
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreMissingError
 
@@ -312,6 +314,11 @@ class Board:
     def places(self) -> Places:
         """Beats and devices as the node goes by them."""
         return self.file.places
+
+    @property
+    def book(self) -> PlacesBook:
+        """The way by which the places are changed."""
+        return open_book(self.settings) if self.settings is not None else PlacesBook(Path(self.config.places_path))
 
     async def watch_places(self) -> None:
         """Look after edited places until cancelled."""

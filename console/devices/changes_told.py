@@ -1,10 +1,13 @@
-"""Changes of the places file in words, for the command and the board."""
+"""Changes of the places file, and what is wrong or odd in it, in words: for the command and the board."""
 
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from console.common import safe
 from ingest.places.patches import Key
+from ingest.places.place_findings import PlaceFinding
 from ingest.places.places_book import PlacesChange
 from stream.sentences.catalogue import Sentences
 
@@ -25,3 +28,10 @@ def feature_in_words(key: Key, texts: Sentences) -> str:
     if own.startswith("{"):
         own = texts.pick(msgspec.json.decode(own, type=dict[str, str]))
     return texts("place-feature", kind=kind, id=own)
+
+
+def finding_in_words(path: Path, one: PlaceFinding, texts: Sentences) -> str:
+    """Return what is wrong or odd, without the name of the file."""
+    if one.code:
+        return texts(f"places-odd-{one.code}", **one.values)
+    return safe(texts.told(one.error).removeprefix(str(path)).lstrip(":： "))

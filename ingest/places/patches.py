@@ -69,12 +69,13 @@ class PlacesConflictError(PlacesError):
         """That of the file as it is now."""
 
 
-def key_of(feature: Feature) -> Key:
-    """Return what tells a feature from others."""
+def key_of(feature: object) -> Key:
+    """Return what tells a feature from others; also of what is none, in a file that is wrong."""
+    if not isinstance(feature, dict):
+        return "", msgspec.json.encode(feature).decode()
     if feature.get("type") == SITE:
         return SITE, ""
-    properties = feature.get("properties")
-    said = properties if isinstance(properties, dict) else {}
+    said = _properties(feature)
     kind = str(said.get("kind"))
     own = said.get("id") if kind in {"beat", "device"} else said.get("name", "")
     return kind, own if isinstance(own, str) else msgspec.json.encode(own, order="sorted").decode()
@@ -113,7 +114,7 @@ def patched(document: Document, patches: Iterable[Patch]) -> Document:
             differs.append(found)
     if differs:
         raise PlacesConflictError(differs)
-    return {**head["properties"], "features": features}
+    return {**_properties(head), "features": features}
 
 
 def _put(features: list[Feature], patch: Patch) -> OtherFeature | Feature | None:
@@ -143,12 +144,12 @@ def _merged(now: Feature | None, patch: Patch) -> OtherFeature | Feature | None:
     before, after = patch.before, patch.after
     if now in (before, after):
         return copy.deepcopy(after)
-    if before is None or after is None or now is None:
+    if not (isinstance(before, dict) and isinstance(after, dict) and isinstance(now, dict)):
         return OtherFeature(patch.key, now, after)
-    merged = copy.deepcopy(now)
+    merged = copy.deepcopy(now) | {"properties": copy.deepcopy(_properties(now))}
     for parts, old, new in (
         (merged, before, after),
-        (merged["properties"], before["properties"], after["properties"]),
+        (merged["properties"], _properties(before), _properties(after)),
     ):
         for name in old.keys() | new.keys():
             if name == "properties" or old.get(name) == new.get(name) or parts.get(name) == new.get(name):
@@ -160,6 +161,11 @@ def _merged(now: Feature | None, patch: Patch) -> OtherFeature | Feature | None:
             else:
                 del parts[name]
     return merged
+
+
+def _properties(feature: Feature) -> dict[str, Any]:
+    found = feature.get("properties")
+    return found if isinstance(found, dict) else {}
 
 
 def _numbered(document: Document) -> Iterator[tuple[tuple[Key, int], tuple[int, Feature]]]:

@@ -49,6 +49,8 @@ _SAVED: Final = """INSERT INTO changes (number, at_ms, by, what, about, undoes, 
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"""
 _MOST_CHANGES: Final = 10_000
 """Entries that are kept; the oldest go."""
+_LAST: Final = 500
+"""Changes that are looked through for who has changed something last."""
 _MOST_BYTES: Final = 256 << 20
 """Of a file, and of the patches of one change, unpacked."""
 
@@ -99,6 +101,10 @@ Edit = Callable[[Document], Document]
 """Takes the document of the file, a copy of its own, and returns what it is to be. May raise `PlacesError`."""
 
 
+class NoChangeError(PlacesError):
+    """There is no change of a number in the journal."""
+
+
 class PlacesBook:
     """A places file and the journal of its changes; several threads and processes may use it at once.
 
@@ -126,9 +132,12 @@ class PlacesBook:
         return self._read(self._content())
 
     def tried(self, edit: Edit) -> tuple[Read, list[Patch]]:
-        """Return what the file would be after an edit, and what would differ. Nothing is written."""
+        """Return what the file would be after an edit, and what would differ. Nothing is written.
+
+        Raises `PlacesConflictError` where `edit` does, with who has changed the same last.
+        """
         now = self.read()
-        then = self._read(dump(edit(_copy(now.document))))
+        then = self._read(dump(self._edited(edit, now)))
         return then, differing(now.document, then.document)
 
     def change(
@@ -157,7 +166,7 @@ class PlacesBook:
         """
         with locked(self.path), self._opened() as journal:
             now = self._known(journal)
-            document = edit(_copy(now.document))
+            document = self._edited(edit, now)
             patches = differing(now.document, document)
             if not patches:
                 return None
@@ -194,14 +203,7 @@ class PlacesBook:
         """
         with suppress(OSError), locked(self.path), self._opened() as journal:  # where nobody may write, nobody does
             self._known(journal)
-        if not self.journal.exists():
-            return []
-        try:
-            with closing(untouched(self.journal)) as journal:
-                rows = journal.execute(f"{_ENTRIES} AND number < ? ORDER BY number DESC LIMIT ?", (before, limit))
-                return [_entry(row, whole=False) for row in rows]
-        except sqlite3.Error as error:
-            raise StorageError(f"{self.journal}: {error}") from error
+        return self._newest(limit, before)
 
     def one(self, number: int) -> PlacesChange:
         """Return a change with what it did to each feature. Raises `PlacesError` where there is none of that number."""
@@ -229,6 +231,28 @@ class PlacesBook:
         if places is None:
             raise PlacesError(findings[0].error)
         return Read(version_of(content), content, document, places, findings)
+
+    def _newest(self, limit: int, before: int = 1 << 62) -> list[PlacesChange]:
+        if not self.journal.exists():
+            return []
+        try:
+            with closing(untouched(self.journal)) as journal:
+                rows = journal.execute(f"{_ENTRIES} AND number < ? ORDER BY number DESC LIMIT ?", (before, limit))
+                return [_entry(row, whole=False) for row in rows]
+        except sqlite3.Error as error:
+            raise StorageError(f"{self.journal}: {error}") from error
+
+    def _edited(self, edit: Edit, now: Read) -> Document:
+        try:
+            return edit(_copy(now.document))
+        except PlacesConflictError as error:
+            last: dict[Key, tuple[str, int]] = {}
+            for one in self._newest(_LAST):
+                last = dict.fromkeys(one.keys, (one.by, one.at_ms)) | last
+            differs = [
+                one._replace(by=by, at_ms=at) for one in error.differs for by, at in [last.get(one.key, ("", 0))]
+            ]
+            raise PlacesConflictError(differs, now.version) from error
 
     def _known(self, journal: sqlite3.Connection) -> Read:
         """Return the file as it is, which the journal then knows."""
@@ -340,7 +364,7 @@ def _keep(journal: sqlite3.Connection, content: bytes) -> None:
 def _change(journal: sqlite3.Connection, number: int) -> PlacesChange:
     row = journal.execute(f"{_ENTRIES} AND number = ? ORDER BY number", (number,)).fetchone()
     if row is None:
-        raise PlacesError(f"there is no change {number} in the journal of the places file")
+        raise NoChangeError(f"there is no change {number} in the journal of the places file")
     return _entry(row, whole=True)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from ingest.codecs.bindings import Binding, BindingError, read_bindings
+from ingest.places.background import Background, read_background
 from ingest.topics import ID_PATTERN, RESERVED_BEATS
 
 DeviceType = Literal["camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment"]
@@ -96,6 +97,8 @@ class Places:
     name: dict[str, str] = field(default_factory=dict)
     """Language code → name of the site for people; empty where the file gives none."""
     landmarks: tuple[Landmark, ...] = ()
+    background: Background | None = None
+    """A picture under the map."""
 
     def bounds(self) -> tuple[float, float, float, float]:
         """Return (west, south, east, north) in degrees, around every beat and device."""
@@ -112,7 +115,8 @@ def load_places(path: Path) -> Places:
 
     A FeatureCollection; each feature's ``properties.kind`` is ``beat`` (Polygon), ``device`` (Point), ``street``
     (LineString) or ``landmark`` (Point); ``id``, ``name`` (text, or an object by language) and the fields of `Beat` and
-    `Device` stand in ``properties``. The document may have a ``name`` of its own: what people call the site.
+    `Device` stand in ``properties``. The document may have a ``name`` of its own, what people call the site, and a
+    ``background``, see `read_background`.
 
     Raises `PlacesError` naming the file and the feature, OSError where it cannot be read.
     """
@@ -159,13 +163,20 @@ def parse_places(document: object, name: str = "places", faults: list[PlacesErro
     found = [*parser.strays(), *parser.far_away()]
     if title is None:
         found.append(PlacesError(f"{name}: 'name' is {document['name']!r}, {_EXPECTED_NAME}"))
+    background = None
+    if document.get("background") is not None:
+        try:
+            background = read_background(document["background"])
+        except ValueError as error:
+            found.append(PlacesError(f"{name}: 'background' {error}"))
     if found and faults is None:
         raise found[0]
     for wrong in found:
         parser.drop(wrong.feature)
     if faults is not None:
         faults += found
-    return Places(parser.beats, parser.devices, tuple(parser.streets), title or {}, tuple(parser.landmarks))
+    lines, marks = tuple(parser.streets), tuple(parser.landmarks)
+    return Places(parser.beats, parser.devices, lines, title or {}, marks, background)
 
 
 class FeatureParser:

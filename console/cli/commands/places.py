@@ -18,17 +18,18 @@ from console.common import (
     settings_of_site,
     texts_of,
 )
-from console.devices.changes_told import change_in_words
+from console.devices.changes_told import change_in_words, finding_in_words
+from console.devices.place_accounts import Settled, settle_accounts
 from console.errors import CommandError
 from console.people.audit import note_here, person_here
 from deploy.settings import Settings
-from deploy.station.station_accounts import accounts_of, tell_broker
+from deploy.station.station_accounts import accounts_of
 from deploy.station.station_files import station_of
 from deploy.wiring import check_places, open_book
 from ingest.codecs.csv_files import CsvError
 from ingest.days.patrol_settings import roster_of
 from ingest.places import Places, parse_places
-from ingest.places.importing import Brought, Called, Merged, bring
+from ingest.places.importing import Brought, Called, bring
 from ingest.places.patches import Document
 from ingest.places.place_findings import ACCOUNTS, PlaceFinding, find_all
 from stream.sentences.catalogue import Sentences
@@ -82,7 +83,7 @@ def _check(options: argparse.Namespace, settings: Settings, texts: Sentences) ->
         found += _without_account(places, settings)
     wrong = any(not one.code for one in found)
     if options.json:
-        shown = [{"line": one.line, "error": not one.code, "text": _text(path, one, texts)} for one in found]
+        shown = [{"line": one.line, "error": not one.code, "text": finding_in_words(path, one, texts)} for one in found]
         print_json({"ok": not wrong, "findings": shown})
         return 1 if wrong else 0
     _print(path, found, texts)
@@ -113,16 +114,10 @@ def _read(path: Path) -> bytes:
         raise CommandError(f"{path}: {error.strerror}") from error
 
 
-def _text(path: Path, one: PlaceFinding, texts: Sentences) -> str:
-    if one.code:
-        return texts(f"places-odd-{one.code}", **one.values)
-    return safe(texts.told(one.error).removeprefix(str(path)).lstrip(":： "))
-
-
 def _print(path: Path, found: list[PlaceFinding], texts: Sentences) -> None:
     for one in found:
         where = texts("places-line", file=str(path), line=str(one.line)) if one.line else str(path)
-        print(f"{texts('places-odd' if one.code else 'places-wrong')}  {where}: {_text(path, one, texts)}")
+        print(f"{texts('places-odd' if one.code else 'places-wrong')}  {where}: {finding_in_words(path, one, texts)}")
 
 
 def _import(options: argparse.Namespace, settings: Settings, texts: Sentences) -> int:
@@ -136,7 +131,7 @@ def _import(options: argparse.Namespace, settings: Settings, texts: Sentences) -
         places = parse_places(document, str(book.path))
         return bring(document, places, file, str(file), without_example=options.without_example)
 
-    number = 0
+    done = None
     try:
         found = brought(now.document)
         then, patches = book.tried(lambda _: found.merged.document)
@@ -147,16 +142,15 @@ def _import(options: argparse.Namespace, settings: Settings, texts: Sentences) -
             done = book.change(
                 lambda document: brought(document).merged.document, person_here(), "import", file=file.name
             )
-            number = done.number if done is not None else 0
     except CsvError as error:
         raise CommandError(str(error)) from error
     except OSError as error:
         raise CommandError(f"{error.filename or file}: {error.strerror or error}") from error
-    accounts: list[str] = []
-    if number:
-        accounts = _accounts(settings, found.merged)
-        note_here(settings.site_dir, "places-import", file.name, change=number)
-    _tell_import(options, settings, texts, found, accounts, number)
+    accounts = Settled([], told=False)
+    if done is not None:
+        note_here(settings.site_dir, "places-import", file.name, change=done.number)
+        accounts = settle_accounts(settings, done.patches)
+    _tell_import(options, settings, texts, found, accounts, done.number if done is not None else 0)
     return 1 if found.faults else 0
 
 
@@ -185,6 +179,7 @@ def _changes(options: argparse.Namespace, settings: Settings, texts: Sentences) 
 def _undo(options: argparse.Namespace, settings: Settings, texts: Sentences) -> int:
     done = open_book(settings).undo(options.number, person_here())
     note_here(settings.site_dir, "places-undo", str(options.number), change=done.number)
+    settle_accounts(settings, done.patches)
     if options.json:
         print_json(msgspec.to_builtins(done))
     else:
@@ -196,18 +191,8 @@ def _called(one: Called, texts: Sentences) -> str:
     return texts.pick(one) if isinstance(one, dict) else one
 
 
-def _accounts(settings: Settings, merged: Merged) -> list[str]:
-    """Make the accounts of devices that have none, where the station was made by `patrolgrid init`."""
-    station = station_of(settings)
-    if station is None:
-        return []
-    features = merged.document["features"]
-    devices = [one["properties"]["id"] for one in features if one["properties"].get("kind") == "device"]
-    return station.add_devices(devices)
-
-
 def _tell_import(
-    options: argparse.Namespace, settings: Settings, texts: Sentences, found: Brought, accounts: list[str], number: int
+    options: argparse.Namespace, settings: Settings, texts: Sentences, found: Brought, accounts: Settled, number: int
 ) -> None:
     """Say what became of a file; `accounts` are those that were made, `number` is the change's, 0 for none."""
     merged, faults, renamed = found
@@ -216,7 +201,9 @@ def _tell_import(
         shown = {key: [_called(one, texts) for one in some] for key, some in names.items()} | {"same": merged.same}
         bad = [{"line": line, "why": why} for line, why in sorted(faults)]
         made = [{"line": line, "written": written, "id": own} for line, written, own in renamed]
-        print_json({**shown, "ids": made, "accounts": accounts, "written": bool(number), "change": number, "bad": bad})
+        print_json(
+            {**shown, "ids": made, "accounts": accounts.made, "written": bool(number), "change": number, "bad": bad}
+        )
         return
     _print(options.file, [PlaceFinding(line, "", why) for line, why in sorted(faults)], texts)
     for line, written, own in renamed:
@@ -228,7 +215,7 @@ def _tell_import(
     if number:
         print(texts("places-written", file=str(settings.places_file), number=str(number)))
     station = station_of(settings)
-    if accounts and station is not None:
-        print(texts("places-accounts", names=", ".join(accounts), folder=str(station.secrets / "devices")))
-        if tell_broker(station.broker):
-            print(texts("init-broker-told"))
+    if accounts.made and station is not None:
+        print(texts("places-accounts", names=", ".join(accounts.made), folder=str(station.secrets / "devices")))
+    if accounts.told:
+        print(texts("init-broker-told"))
