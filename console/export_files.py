@@ -24,7 +24,8 @@ _WHOLE: Final = frozenset({"time", "int", "bool"})
 BOM: Final = "\ufeff"
 
 
-_DTYPES: Final = {"timestamp[ms, tz=UTC]": "<i8", "int64": "<i8", "int32": "<i4", "double": "<f8", "float": "<f4"}
+_DTYPES: Final = {"int32": "<i4", "double": "<f8", "float": "<f4"}
+"""Types of numbers that are not of 64 bits and whole, as those and times are."""
 Arrow = Any
 """What pyarrow has: it ships no types."""
 
@@ -153,7 +154,9 @@ class _ParquetWriter:
         known = np.where(gaps, 0, values)
         bits = self._arrow.types.is_boolean(kind)
         return self._made(
-            kind, ~gaps, np.packbits(known > 0, bitorder="little") if bits else known.astype(_DTYPES[str(kind)])
+            kind,
+            ~gaps,
+            np.packbits(known > 0, bitorder="little") if bits else known.astype(_DTYPES.get(str(kind), "<i8")),
         )
 
     def _texts(self, values: Sequence[Any]) -> Arrow:

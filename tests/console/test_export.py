@@ -251,9 +251,18 @@ def test_what_cannot_go_to_standard_output_is_refused(arguments, data, capsys):
     assert "standard output takes CSV alone" in capsys.readouterr().err
 
 
-def test_a_folder_is_no_file_to_write(data, tmp_path, capsys):
+def test_a_folder_is_no_file_to_write_and_none_is_made(data, tmp_path, capsys):
     assert told(data, "windows", "--csv", str(tmp_path)) == 1
     assert "is a folder, expected a file to write" in capsys.readouterr().err
+    assert told(data, "windows", "--csv", str(tmp_path / "typo" / "w.csv")) == 1
+    assert f"w.csv: there is no folder {tmp_path / 'typo'}" in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_span_that_ends_before_it_begins_is_refused(data, tmp_path, capsys):
+    span = ("--from", "2026-11-02", "--to", "2026-11-01")
+    assert told(data, "windows", *span, "--csv", str(tmp_path / "w.csv")) == 2
+    assert "--from 2026-11-02 is not before --to 2026-11-01" in capsys.readouterr().err
 
 
 def test_who_takes_data_out_is_in_the_audit_log_of_a_site_with_accounts(tmp_path):

@@ -78,11 +78,15 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError("standard output takes CSV alone, without --json and --parquet; name a file", 2)
     if target.is_dir():
         raise CommandError(f"{target}: is a folder, expected a file to write")
+    if not target.parent.is_dir():  # it is a slip of the pen, more often than a folder to be made
+        raise CommandError(f"{target}: there is no folder {target.parent}")
     table = TABLES[options.table]
     since, until = (
         default if text is None else time_of(text, name, zone)
         for text, name, default in ((options.since, "--from", 0), (options.until, "--to", _ALL_MS))
     )
+    if since >= until:
+        raise CommandError(f"--from {options.since} is not before --to {options.until}", 2)
     asked = Asked(since, until, Sentences(texts.language, zone), personal=options.personal)
     columns = [column for column in table.columns if options.personal or not column.personal]
     wanted = _wanted(options, columns)
