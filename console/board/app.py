@@ -24,12 +24,14 @@ from console.board.pages import DOORS, PAGES
 from console.board.routes import (
     alert_routes,
     api_routes,
+    case_routes,
     history_routes,
     people_routes,
     places_routes,
     places_upload_routes,
     registry_routes,
     result_routes,
+    work_routes,
 )
 from console.board.security import SecureHeaders
 from console.board.who import SignedIn, need
@@ -43,11 +45,13 @@ OPERATIONS: Final = (
     *api_routes.OPERATIONS,
     *history_routes.OPERATIONS,  # before those of one alert, whose id may be any word
     *alert_routes.OPERATIONS,
+    *case_routes.OPERATIONS,
     *result_routes.OPERATIONS,
     *people_routes.OPERATIONS,
     *registry_routes.OPERATIONS,
     *places_routes.OPERATIONS,
     *places_upload_routes.OPERATIONS,
+    *work_routes.OPERATIONS,
 )
 """All that the API does; without a right it is for everybody who was let in, or one of `who.OPEN`."""
 STATIC_DIR: Final = Path(__file__).resolve().parent.parent / "static"
@@ -92,6 +96,7 @@ def make_app(
             with contextlib.suppress(asyncio.CancelledError):
                 await watch
             await board.hub.stop()
+            await asyncio.to_thread(board.work.close)
             board.asker.close()
 
     app = Starlette(

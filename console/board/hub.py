@@ -21,6 +21,7 @@ from console.board.who import Doors
 from console.common import SUPERVISED
 from console.deliver.outbox_file import STATUS
 from console.deliver.receipts import Receipts
+from console.long_work import LongWork
 from console.people.people import People
 from deploy.node.lock import is_locked
 from deploy.node.status_file import newest_status
@@ -279,6 +280,7 @@ class Board:
     asker: Asker
     hub: Hub = field(init=False)
     doors: Doors = field(init=False)
+    work: LongWork = field(init=False)
     settings: Settings | None = field(init=False, default=None)
     """The site's settings, without secrets; None where the board was not told of a file with them."""
     streams: dict[object, Connection | None] = field(default_factory=dict)
@@ -301,6 +303,7 @@ class Board:
         )
         self.hub.places = self.file.version
         self.doors = Doors(People(folder))
+        self.work = LongWork(folder)
         if self.config.settings_file:
             self.settings = load_settings(Path(self.config.settings_file), {})
 

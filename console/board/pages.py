@@ -20,6 +20,7 @@ class Page(msgspec.Struct, frozen=True):
 PAGES: Final = (
     Page("/", "index.html", "hotspots"),
     Page("/plan", "plan.html", "plan"),
+    Page("/alert", "alert.html", "alerts", in_menu=False),
     Page("/patrol", "patrol.html", "did", in_menu=False),
 )
 DOORS: Final = ("/signin", "/go", "/password")

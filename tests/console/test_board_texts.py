@@ -27,7 +27,7 @@ LITERAL = set(re.findall(r'\bt\(\s*"([a-z_-]+)"', JS)) | set(re.findall(r'data-i
 LITERAL |= set(re.findall(r'\? "([a-z_]+-[a-z_]+)" : ', JS)) | set(re.findall(r': "([a-z_]+-[a-z_]+)"\)', JS))
 LITERAL |= set(re.findall(r'(?:row|figure)\("([a-z_-]+)"', JS)) | set(re.findall(r'"(map-(?:in|out|home))"', JS))
 LITERAL |= {f"error-{key}" for key in re.findall(r'ApiError\(\d+, "([a-z_]+)"', PY)}
-PREFIXES = set(re.findall(r'\bword\(\s*"([a-z]+)"', JS)) | set(re.findall(r"\bt\([^)]*?`([a-z_-]+)\$\{", JS))
+PREFIXES = set(re.findall(r'\bword\(\s*"([a-z-]+)"', JS)) | set(re.findall(r"\bt\([^)]*?`([a-z_-]+)\$\{", JS))
 
 
 def test_both_languages_have_the_same_keys_and_placeholders():

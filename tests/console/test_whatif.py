@@ -5,16 +5,19 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+from contextlib import closing
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
 from console.cli.main import main
+from console.training.raw_records import observations_behind
 from ingest.log.sqlite_log import SqliteLog
 from stream.alerts.budget import STEP
 from stream.engines.snapshot_files import SnapshotFiles
 from stream.pipeline.pipeline import Pipeline
+from stream.sinks.store.reader import StoreReader
 from tests.configs import pipeline_with
 from tests.console.station import SITE, WINDOW, Station
 from tests.stream.build import MINUTE, NOON, places
@@ -229,3 +232,56 @@ def test_wrong_use_is_one_line(young, capsys, arguments, code, error):
     said = capsys.readouterr().err
     assert error in said
     assert said.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def told(lived, tmp_path_factory):
+    """The same site after its node has told the alerts of the last day."""
+    folder = tmp_path_factory.mktemp("told")
+    shutil.copytree(lived.config.parent, folder, dirs_exist_ok=True)
+    station = Station(folder)
+    with station.node() as node:
+        wait_for(lambda: node.engine.delivery.position >= 24 * 6, "everything is in the store")
+    return station
+
+
+def crowd_of(station: Station) -> dict:
+    with closing(StoreReader(station.folder / "store.db")) as reader:
+        return next(row for row in reader.alerts() if row["cause_ms"] == NOON + 10 * WINDOW)
+
+
+def test_an_alert_run_again_comes_out_as_it_was_told(told, capsys):
+    alert = crowd_of(told)
+    found = asked(told, capsys, "--alert", alert["id"])
+    assert found["alert"]["differs"] == []
+    assert found["alert"]["again"] == found["alert"]["told"]
+    assert found["alert"]["told"]["id"] == alert["id"]
+    assert "120 people" in found["alert"]["again"]["text"]["en"]
+    assert main(["whatif", "--alert", alert["id"], "--config", str(told.config), "--lang", "zh-CN"]) == 0
+    assert "得到同一告警" in capsys.readouterr().out
+
+
+def test_with_another_budget_the_alert_is_not_told(told, capsys):
+    found = asked(told, capsys, "--alert", crowd_of(told)["id"], "--set", "alerts.per_day=1")["alert"]
+    assert (found["differs"], found["then"]) == ([], None)
+
+
+def test_an_alert_that_nobody_knows_is_named(told, capsys):
+    assert main(["whatif", "--alert", "al-none", "--config", str(told.config)]) == 2
+    assert "'al-none'" in capsys.readouterr().err
+    assert main(["whatif", "--alert", "al-none", "--config", str(told.config), "--from", "2026-01-01"]) == 2
+
+
+def test_the_observations_behind_an_alert_are_in_the_log(told):
+    alert = crowd_of(told)
+    behind = observations_behind(told.folder / "log.db", ["cam-1"], alert["cause_ms"], alert["raised_ms"])
+    assert (behind["state"], behind["more"], behind["whole"]) == ("there", 0, True)
+    crowds = [row for row in behind["rows"] if row["said"]["in"] + row["said"]["out"] == 120]
+    assert [row["ts"] - row["said"]["interval_s"] * 1000 for row in crowds] == [NOON + 10 * WINDOW]
+    assert {(row["device"], row["kind"], row["metric"]) for row in behind["rows"]} == {("cam-1", "count", "person")}
+    assert all(alert["cause_ms"] <= row["ts"] <= alert["raised_ms"] and row["position"] > 0 for row in behind["rows"])
+    old = observations_behind(told.folder / "log.db", ["cam-1"], 0, 1_000)
+    assert (old["state"], old["rows"]) == ("gone", [])
+    assert observations_behind(told.folder / "none.db", ["cam-1"], 0, 1)["state"] == "elsewhere"
+    (told.folder / "bad.db").write_bytes(b"no log at all" * 100)
+    assert observations_behind(told.folder / "bad.db", ["cam-1"], 0, 1)["state"] == "unreadable"

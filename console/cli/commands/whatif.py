@@ -27,6 +27,7 @@ from console.common import (
     time_of,
 )
 from console.errors import CommandError
+from console.training.alert_again import StoredAlert, found_again, stored_alert
 from console.training.record_sources import CityLogSource, LoggedSource, RecordedSource, RecordSource
 from console.training.what_if import Outcome, Trial, try_out
 from deploy.settings import Settings, with_texts
@@ -46,6 +47,7 @@ examples:
   patrolgrid whatif --from 2026-11-24 --places new-places.geojson
   patrolgrid whatif --from 2026-11-24 --models store       as if the models learned anew from the store
   patrolgrid whatif night.pgr.gz --set alerts.per_day=0    a recording, instead of the node's log
+  patrolgrid whatif --alert al-7f3a                        run one alert again: does it still come out?
 
 Works while the node runs and while it is stopped, and changes nothing. docs/models.md tells how to tune with it.
 """
@@ -78,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="kept",
         help="as they were; learned anew from the store; or young (default: kept)",
     )
+    add("--alert", metavar="ID", help="run this alert again, with --set also with another setting")
     add("--json", action="store_true", help="print JSON")
     add("--quiet", action="store_true", help="no progress bar")
     add_progress_argument(parser)
@@ -88,7 +91,8 @@ def run(options: argparse.Namespace) -> int:
     settings, site = _site(options)
     texts = texts_of(options, settings)
     other, changed = _tried(options, settings)
-    if not changed and options.places is None and options.models == "kept":
+    alert = _alert(options, site)
+    if alert is None and not changed and options.places is None and options.models == "kept":
         raise CommandError("nothing to try: give --set KEY=VALUE, --places FILE or --models; see --help", 2)
     source, places = _source(options, settings, site)
     with closing(source):
@@ -101,14 +105,46 @@ def run(options: argparse.Namespace) -> int:
         if any(key.startswith("calendar.") or key in _DAYS for key in changed):
             trial.other_calendar = encode_calendar(_calendar(other, folder))
         zone = ZoneInfo(settings.site.timezone)
-        since_ms, until_ms, bounded = _span(options, source, zone)
+        since_ms, until_ms, bounded = _span(options, source, zone, alert)
         with progress_bar(options, desc=texts("whatif-progress"), unit="ms", unit_scale=True, leave=False) as progress:
             outcome = try_out(trial, source, since_ms, until_ms, progress)
     if options.json:
-        print_json(_document(outcome, source, site, changed, options, zone))
-    else:
-        _print(outcome, source, changed, options, settings, Sentences(texts.language, zone), zone, bounded=bounded)
+        document = _document(outcome, source, site, changed, options, zone)
+        print_json(document | ({"alert": _again(alert, outcome, zone)} if alert is not None else {}))
+        return 0
+    texts = Sentences(texts.language, zone)
+    _print(outcome, source, changed, options, settings, texts, zone, bounded=bounded)
+    if alert is not None:
+        _print_again(found_again(alert.told, outcome), texts, zone, tried=bool(changed))
     return 0
+
+
+def _alert(options: argparse.Namespace, site: FoundSite | None) -> StoredAlert | None:
+    """Return the alert that is asked for."""
+    if options.alert is None:
+        return None
+    if options.file is not None or options.since is not None or options.until is not None or site is None:
+        raise CommandError("--alert runs an alert of the site's own log: leave FILE, --from and --to out", 2)
+    return stored_alert(site.store, options.alert)
+
+
+def _again(alert: StoredAlert, outcome: Outcome, zone: ZoneInfo) -> dict[str, Any]:
+    found = found_again(alert.told, outcome)
+    return {"differs": found["differs"]} | {name: _shown_alert(found[name], zone) for name in ("told", "again", "then")}
+
+
+def _print_again(found: dict[str, Any], texts: Sentences, zone: ZoneInfo, *, tried: bool) -> None:
+    print()
+    header = [texts(f"whatif-col-{name}") for name in ("mark", "raised", "ended", "kind", "device", "text")]
+    names = ("told", "again", "then") if tried else ("told", "again")
+    rows = [[texts(f"whatif-as-{name}"), *_row(found[name], texts, zone)] for name in names if found[name] is not None]
+    print_table(header, rows, "")
+    if found["again"] is None:
+        print(texts("whatif-not_again"))
+    elif not found["differs"]:
+        print(texts("whatif-same_again"))
+    if tried and found["then"] is None:
+        print(texts("whatif-not_then"))
 
 
 def _site(options: argparse.Namespace) -> tuple[Settings, FoundSite | None]:
@@ -178,8 +214,16 @@ def _calendar(settings: Settings, folder: Path) -> SiteCalendar:
     return found
 
 
-def _span(options: argparse.Namespace, source: RecordSource, zone: ZoneInfo) -> tuple[int, int, bool]:
+def _span(
+    options: argparse.Namespace, source: RecordSource, zone: ZoneInfo, alert: StoredAlert | None
+) -> tuple[int, int, bool]:
     """Return the span to compare, and whether it begins later than asked for: the log reaches no further back."""
+    if alert is not None:
+        if alert.told.raised_ms < source.first_ms:
+            day = local_time(source.first_ms, zone, "%Y-%m-%d %H:%M")
+            raise CommandError(f"the alert is older than {source.name}, which begins at {day}: it cannot be run again")
+        until_ms = min(alert.until_ms or source.last_ms + 1, source.last_ms + 1)
+        return max(alert.since_ms, source.first_ms), until_ms, False
     until = None if options.until is None else time_of(options.until, "--to", zone)
     until = source.last_ms + 1 if until is None else min(until, source.last_ms + 1)
     since = None if options.since is None else time_of(options.since, "--from", zone)
@@ -193,6 +237,10 @@ def _span(options: argparse.Namespace, source: RecordSource, zone: ZoneInfo) -> 
     return since, until, asked is not None and asked < since
 
 
+def _shown_alert(one: ToldAlert | None, zone: ZoneInfo) -> dict[str, Any] | None:
+    return None if one is None else {**msgspec.to_builtins(one), "text": in_all_languages(one.why, zone)}
+
+
 def _document(
     outcome: Outcome,
     source: RecordSource,
@@ -203,13 +251,12 @@ def _document(
 ) -> dict[str, Any]:
     begun, found = outcome.begun, outcome.differences
 
-    def alert(one: ToldAlert | None) -> dict[str, Any] | None:
-        if one is None:
-            return None
-        return {**msgspec.to_builtins(one), "text": in_all_languages(one.why, zone)}
-
     def only(what: str) -> list[dict[str, Any]]:
-        return [{**(alert(one.now or one.then) or {}), "because": one.because} for one in found if one.what == what]
+        return [
+            {**(_shown_alert(one.now or one.then, zone) or {}), "because": one.because}
+            for one in found
+            if one.what == what
+        ]
 
     return {
         "site": None if site is None else site.id,
@@ -234,7 +281,7 @@ def _document(
         "new": only("new"),
         "gone": only("gone"),
         "different": [
-            {"fields": list(one.fields), "now": alert(one.now), "then": alert(one.then)}
+            {"fields": list(one.fields), "now": _shown_alert(one.now, zone), "then": _shown_alert(one.then, zone)}
             for one in found
             if one.what == "different"
         ],
