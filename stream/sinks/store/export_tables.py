@@ -87,6 +87,7 @@ class _Select(NamedTuple):
     key: tuple[str, ...]
     more: tuple[str, ...] = ()
     """What a row has beside time, key and body."""
+    body: str = "a.body"
 
 
 _More = Callable[[Row, Sequence[Any], Asked], Mapping[str, Any]]
@@ -104,7 +105,7 @@ def _bodies(
     """Yield rows that stand as JSON in the store; `values` adds what a body has under another name, or not at all."""
     order = ", ".join((select.time, *select.key))
     statement = (
-        f"SELECT {', '.join((order, 'a.body', *select.more))} FROM {select.source} "
+        f"SELECT {', '.join((order, select.body, *select.more))} FROM {select.source} "
         f"WHERE ({order}) > ({', '.join('?' * (1 + len(select.key)))}) AND {select.time} >= ? AND {select.time} < ? "
         f"ORDER BY {order} LIMIT ?"
     )
@@ -311,6 +312,11 @@ TABLES: Final[dict[str, Table]] = {
         "timestamp:time beat:name device:name received:int late:int missing:int duplicate:int stuck:bool silent:bool "
         "online:bool skew_s:float quality:float",
         _Select("health a", "a.start", ("a.device",)),
+    ),
+    "watched": _table(
+        "timestamp:time until:time",
+        _Select("watched", "since_ms", (), ("until_ms",), "'{}'"),
+        lambda _body, more, _asked: {"until": more[0]},
     ),
 }
 """What can be exported, by the name that people type."""
