@@ -18,12 +18,13 @@ from xstatic.pkg import leaflet
 from console.board.answers import ApiError, on_api_error, on_crash, on_http_error, on_people_error, on_store_error
 from console.board.board_config import BoardConfig
 from console.board.commands import BrokerAwayError
-from console.board.hub import Asker, Board
+from console.board.hub import Asker, Board, Simulator
 from console.board.operations import route
 from console.board.pages import DOORS, PAGES
 from console.board.routes import (
     alert_routes,
     api_routes,
+    bench_routes,
     case_routes,
     history_routes,
     people_routes,
@@ -49,6 +50,7 @@ OPERATIONS: Final = (
     *result_routes.OPERATIONS,
     *people_routes.OPERATIONS,
     *registry_routes.OPERATIONS,
+    *bench_routes.OPERATIONS,
     *places_routes.OPERATIONS,
     *places_upload_routes.OPERATIONS,
     *work_routes.OPERATIONS,
@@ -74,6 +76,7 @@ def make_app(
     publish: Callable[[Command], None],
     config: BoardConfig,
     say: Callable[[str, PatrolDid], None] = _unheard,
+    simulator: Simulator | None = None,
 ) -> Starlette:
     """Return the board.
 
@@ -81,9 +84,10 @@ def make_app(
 
     The store is watched from the application's start-up to its shutdown. The reader, which is used from one thread of
     the board's own, is the caller's to close, after shutdown. `publish` and `say` send to the node what a person
-    commands and what an officer has done, see `console.board.commands.MqttCommandPublisher`.
+    commands and what an officer has done, see `console.board.commands.MqttCommandPublisher`; `simulator` is there where
+    devices are simulated.
     """
-    board = Board(config, file, publish, say, Asker(reader))
+    board = Board(config, file, publish, say, Asker(reader), simulator)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

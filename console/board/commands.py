@@ -19,8 +19,11 @@ from ingest.events import Command, PatrolDid
 from ingest.login import BrokerAddress
 from ingest.mqtt import Inbound, MemoryStorage, Outbound, Outbox, Session
 from ingest.mqtt.signing import is_signed, signed
+from simulators.devices.ordered import Happening
+from simulators.world.orders import Order
 
 _HEAD: Final = b"/audit/head"
+_TRUTH: Final = b"/simulate/truth"
 _MOST_FORGED: Final = 99
 """Commands of others that are kept until somebody asks."""
 _LOG: Final = logging.getLogger(__name__)
@@ -48,6 +51,8 @@ class MqttCommandPublisher:
     keys
         Secrets that commands are signed with, the newest last (`ingest.gateway.plate_keys.command_keys`); none: they
         are not signed.
+    simulated
+        Whether there is a simulator to be told what to let happen.
 
     Raises OSError or ValueError for a file of the login that cannot be used.
     """
@@ -57,20 +62,26 @@ class MqttCommandPublisher:
         site: str,
         broker: BrokerAddress,
         keys: Sequence[bytes] = (),
+        *,
+        simulated: bool = False,
     ) -> None:
         self.topic, self._site, self._keys = topics.commands(site), site, keys
         self._topic_bytes = self.topic.encode()
         self._forged: list[bytes] = []
         self.kept_head: bytes | None = None
         """What the broker keeps as the audit log's head, as far as it has told."""
+        self.happening: Happening | None = None
+        """What the simulator has said last of itself."""
+        self.simulated = simulated
         self._broker, self._waiting = broker, MemoryStorage()
+        simulator = (topics.simulate(site), topics.simulated(site)) if simulated else ()
         self._expected: dict[bytes, threading.Event] = {}
         self._outbox = Outbox(self._waiting, keep_refused=False)
         self._session = Session(
             broker,
             f"board-{site}-{uuid.uuid4().hex[:8]}",
             outbox=self._outbox,
-            filters=(self.topic, topics.patrol_did(site, "+"), topics.audit_head(site)),
+            filters=(self.topic, topics.patrol_did(site, "+"), topics.audit_head(site), *simulator),
             on_message=self._hear,
             keepalive_s=15,
             backoff_s=(1.0, 15.0),
@@ -103,6 +114,11 @@ class MqttCommandPublisher:
     def say(self, officer: str, did: PatrolDid) -> None:
         """Send what an officer has done, as `publish` sends a command."""
         self._send(topics.patrol_did(self._site, officer), msgspec.json.encode(did))
+
+    def order(self, order: Order) -> None:
+        """Tell the simulator what to let happen, as `publish` sends a command; it answers in `happening`."""
+        topic, payload = topics.simulate(self._site), msgspec.json.encode(order)
+        self._send(topic, signed(payload, topic, self._keys[-1]) if self._keys else payload)
 
     def tell(self, topic: str, payload: bytes) -> None:
         """Publish something retained, without waiting; it is sent when there is a connection."""
@@ -141,6 +157,11 @@ class MqttCommandPublisher:
             back.set()
         elif message.topic.endswith(_HEAD):
             self.kept_head = message.payload
+        elif self.simulated and message.topic.endswith(_TRUTH):
+            try:
+                self.happening = msgspec.json.decode(message.payload, type=Happening)
+            except (msgspec.MsgspecError, RecursionError) as error:
+                _LOG.warning("what the simulator says cannot be read: %s", error)
         elif self._keys and message.topic == self._topic_bytes and not self._ours(message.payload):
             self._forged = [*self._forged[-_MOST_FORGED:], message.payload]
 

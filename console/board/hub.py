@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import anyio
 import msgspec
@@ -33,6 +33,8 @@ from ingest.files import read_json
 from ingest.gateway.places_file import PlacesFile
 from ingest.places import Places
 from ingest.places.places_book import PlacesBook
+from simulators.devices.ordered import Happening
+from simulators.world.orders import Order
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreMissingError
 
@@ -268,6 +270,17 @@ def _clock_speed(before: overview.Overview | None, after: overview.Overview, kno
     return float(now.get("speed") or 0.0)
 
 
+class Simulator(Protocol):
+    """What lets things happen at a site whose devices are simulated; see `simulators.devices.ordered`."""
+
+    @property
+    def happening(self) -> Happening | None:
+        """What it has said last of itself."""
+
+    def order(self, order: Order, /) -> None:
+        """Tell it what to let happen, and wait until the broker has it; raises as `MqttCommandPublisher.publish`."""
+
+
 @dataclass(slots=True)
 class Board:
     """What the routes share; in `Starlette.state` as ``board``."""
@@ -278,6 +291,7 @@ class Board:
     say: Callable[[str, PatrolDid], None]
     """Says what an officer has done."""
     asker: Asker
+    simulator: Simulator | None = None
     hub: Hub = field(init=False)
     doors: Doors = field(init=False)
     work: LongWork = field(init=False)

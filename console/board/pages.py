@@ -21,6 +21,7 @@ PAGES: Final = (
     Page("/", "index.html", "hotspots"),
     Page("/plan", "plan.html", "plan"),
     Page("/alert", "alert.html", "alerts", in_menu=False),
+    Page("/bench", "bench.html", "bench"),
     Page("/patrol", "patrol.html", "did", in_menu=False),
 )
 DOORS: Final = ("/signin", "/go", "/password")

@@ -136,14 +136,14 @@ def serve(config: BoardConfig) -> int:
     try:
         certified = Certified(Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert else None
         keys = command_keys(Path(config.command_key_file)) if config.command_key_file else ()
-        publisher = MqttCommandPublisher(config.site, config.login(), keys)
+        publisher = MqttCommandPublisher(config.site, config.login(), keys, simulated=config.simulated)
     except (OSError, ValueError) as error:
         sock.close()
         return _fail(f"broker {config.broker}: {error}")
     if certified is not None:
         config = replace(config, hosts=(*config.hosts, *certified.names))
     try:
-        app = make_app(reader, file, publisher.publish, config, publisher.say)
+        app = make_app(reader, file, publisher.publish, config, publisher.say, publisher if config.simulated else None)
     except SettingsError as error:
         publisher.close()
         sock.close()

@@ -56,14 +56,14 @@ def score(
     missed: list[str] = []
     by_kind: dict[str, dict[str, int]] = {}
     for truth in scored:
-        first = min((alert["changed_ms"] for alert in raised if _fits(truth, alert, truth.kinds)), default=None)
+        first = found_first(truth, raised)
         entry = by_kind.setdefault(truth.name, {"scenarios": 0, "detected": 0})
         entry["scenarios"] += 1
         if first is None:
             missed.append(truth.id)
         else:
             entry["detected"] += 1
-            delays.append(max(first - truth.start, 0) / 1000)
+            delays.append(max(first["changed_ms"] - truth.start, 0) / 1000)
     false: dict[str, str] = {}
     for alert in raised:
         if alert["changed_ms"] > until_ms:
@@ -84,6 +84,12 @@ def score(
         "false_by_kind": false_by_kind,
         "by_kind": by_kind,
     }
+
+
+def found_first(truth: Truth, raised: Iterable[Alert]) -> Alert | None:
+    """Return the alert that found a scenario first, as it was raised; None where none did. See `score`."""
+    fitting = (alert for alert in raised if _fits(truth, alert, truth.kinds))
+    return min(fitting, key=lambda alert: (alert["changed_ms"], alert["id"]), default=None)
 
 
 def _fits(truth: Truth, alert: Alert, kinds: Sequence[str]) -> bool:

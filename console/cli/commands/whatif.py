@@ -29,9 +29,9 @@ from console.common import (
 from console.errors import CommandError
 from console.training.alert_again import StoredAlert, found_again, stored_alert
 from console.training.record_sources import CityLogSource, LoggedSource, RecordedSource, RecordSource
+from console.training.tried import NOT_TRIED, TRIED
 from console.training.what_if import Outcome, Trial, try_out
 from deploy.settings import Settings, with_texts
-from deploy.settings.load import KEYS
 from deploy.wiring import check_places, open_calendar, open_kafka_log, open_places
 from ingest.days.site_calendar import SiteCalendar, encode_calendar
 from ingest.log.kafka_address import records_topic
@@ -52,14 +52,6 @@ examples:
 Works while the node runs and while it is stopped, and changes nothing. docs/models.md tells how to tune with it.
 """
 _WEEK_MS: Final = 7 * 86_400_000
-TRIED: Final = (
-    *(f"{section}.{key}" for section in ("site", "calendar", "pipeline", "alerts") for key in KEYS[section]),
-    "gateway.clock_ahead_s",
-    "gateway.backfill_days",
-)
-"""Settings that the pipeline goes by."""
-_NOT_TRIED: Final = {"site.id": "", "site.language": "", "site.places": "; give --places FILE"}
-"""Those of them that change no alert, or that have an option of their own."""
 _DAYS: Final = {"site.country", "site.holidays", "site.timezone"}
 """Further keys that the calendar follows from."""
 _WHAT: Final = ("new", "gone", "different")
@@ -165,10 +157,10 @@ def _tried(options: argparse.Namespace, settings: Settings) -> tuple[Settings, d
         texts[key.strip()] = value.strip()
     other = with_texts(settings, texts)
     for key in texts:
-        if key not in TRIED or key in _NOT_TRIED:
-            expected = ", ".join(name for name in TRIED if name not in _NOT_TRIED)
+        if key not in TRIED or key in NOT_TRIED:
+            expected = ", ".join(name for name in TRIED if name not in NOT_TRIED)
             raise CommandError(
-                f"--set {key}: no alert goes by it{_NOT_TRIED.get(key, '')}; expected one of {expected}", 2
+                f"--set {key}: no alert goes by it{NOT_TRIED.get(key, '')}; expected one of {expected}", 2
             )
     changed = {}
     for key in texts:
