@@ -11,18 +11,26 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from console.board.app import make_app
+from console.board.board_config import BoardConfig
 from console.cli.main import main
 from console.training.raw_records import observations_behind
+from ingest.gateway.places_file import PlacesFile
 from ingest.log.sqlite_log import SqliteLog
+from ingest.login import BrokerAddress
 from stream.alerts.budget import STEP
 from stream.engines.snapshot_files import SnapshotFiles
 from stream.pipeline.pipeline import Pipeline
 from stream.sinks.store.reader import StoreReader
 from tests.configs import pipeline_with
+from tests.console.serving import served
 from tests.console.station import SITE, WINDOW, Station
+from tests.console.test_board_browser import browser as chromium
+from tests.console.test_board_browser import reads_well
 from tests.stream.build import MINUTE, NOON, places
 from tests.support import wait_for
 
+__all__ = ["chromium"]
 pytestmark = pytest.mark.xdist_group("whatif")  # one worker makes the site once
 DAY = 1440 * MINUTE
 LAST = {NOON + 11 * WINDOW: 120, NOON + 20 * WINDOW: 900}
@@ -285,3 +293,43 @@ def test_the_observations_behind_an_alert_are_in_the_log(told):
     assert observations_behind(told.folder / "none.db", ["cam-1"], 0, 1)["state"] == "elsewhere"
     (told.folder / "bad.db").write_bytes(b"no log at all" * 100)
     assert observations_behind(told.folder / "bad.db", ["cam-1"], 0, 1)["state"] == "unreadable"
+
+
+@pytest.mark.browser
+def test_the_alerts_page_shows_how_it_came_about_and_runs_it_again(told, chromium):
+    alert = crowd_of(told)
+    config = BoardConfig(
+        site=SITE,
+        store_path=str(told.folder / "store.db"),
+        places_path=str(told.config.parent / "places.geojson"),
+        settings_file=str(told.config),
+        broker=BrokerAddress(),
+        language="en",
+    )
+    reader = StoreReader(told.folder / "store.db")
+    file = PlacesFile(told.config.parent / "places.geojson", told.folder / "places.good.geojson")
+    file.load()
+    with served(make_app(reader, file, lambda _command: None, config)) as client:
+        page = chromium.new_page(viewport={"width": 1366, "height": 768}, locale="zh-CN")
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"{client.base_url}/alert?id={alert['id']}")
+        assert "120" in page.inner_text(".case .why")
+        assert page.locator(".raw tbody tr").count() >= 2
+        assert "进" in page.locator(".raw tbody").inner_text()
+        reads_well(page)
+        page.select_option("select[name=key]", "alerts.per_day")
+        page.fill("input[name=value]", "1")
+        page.click(".again button")
+        page.wait_for_selector(".again .outcome", timeout=120_000)
+        assert page.inner_text(".again .outcome").splitlines()[0] == "得到同一告警。"
+        assert "按试验的设置，没有该告警" in page.inner_text(".again .outcome")
+        page.set_viewport_size({"width": 390, "height": 844})
+        reads_well(page)
+        page.get_by_role("button", name="EN").click()
+        page.wait_for_selector("text=The same alert comes out.")
+        page.goto(f"{client.base_url}/alert?id=none")
+        page.wait_for_selector("main >> text=/none/")
+        page.close()
+        assert complaints == []
+    reader.close()
