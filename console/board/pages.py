@@ -20,6 +20,7 @@ class Page(msgspec.Struct, frozen=True):
 PAGES: Final = (
     Page("/", "index.html", "hotspots"),
     Page("/plan", "plan.html", "plan"),
+    Page("/history", "history.html", "alerts"),
     Page("/alert", "alert.html", "alerts", in_menu=False),
     Page("/bench", "bench.html", "bench"),
     Page("/patrol", "patrol.html", "did", in_menu=False),

@@ -2047,6 +2047,46 @@ board-false-weather = False alarm: wind, rain or light
 board-false-animal = False alarm: an animal
 board-false-works = False alarm: works or a test
 board-false-device = False alarm: the device is faulty
+board-history-csv = As a table
+board-history-filters = Filters
+board-history-text = Look for words: place, note, name
+board-history-days = Days
+board-history-from = From
+board-history-to = Until
+board-history-clear = Clear filters
+board-history-more = Show more
+board-history-range_today = Today
+board-history-range_yesterday = Yesterday
+board-history-range_days = { $n } days
+board-history-range_month = Last month
+board-history-range_year = Year
+board-history-range_all = All
+board-history-all_severity = All
+board-history-all_kind = All
+board-history-all_beat = All
+board-history-all_device = All
+board-history-all_state = All
+board-history-all_person = Anybody
+board-history-all_reason = Does not matter
+board-history-found = { $n } { $n ->
+    [one] alert
+   *[other] alerts
+}
+board-history-day_alerts = { $n } { $n ->
+    [one] alert
+   *[other] alerts
+}
+board-history-false = { $n } { $n ->
+    [one] false alarm
+   *[other] false alarms
+}
+board-history-alone = { $n } expired by { $n ->
+    [one] itself
+   *[other] themselves
+}
+board-history-none = No alerts on these days.
+board-history-none_filtered = No alerts on these days that fit the filters.
+board-reason-any = Any false alarm
 board-reason-nothing = Nothing there
 board-reason-ordinary = Ordinary activity
 board-reason-weather = Wind, rain or light
@@ -2062,7 +2102,7 @@ board-history-column_device = Device
 board-history-column_text = What was seen
 board-history-column_state = State
 board-history-column_by = By
-board-history-column_reason = False alarm because
+board-history-column_reason = False alarm
 board-history-column_note = Note
 board-history-column_changed = Last change
 board-history-column_id = Id
@@ -2161,6 +2201,7 @@ board-error-no_scenario = There is no scenario { $name }.
 board-error-work_failed = It could not be begun: { $detail }
 board-error-nothing_to_try = Nothing to try: change a setting, the models or the places.
 board-page-plan = Plan
+board-page-history = History
 board-theme = Colours
 board-theme-dark = Dark
 board-theme-light = Light

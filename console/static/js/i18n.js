@@ -80,6 +80,9 @@ export const minutes = (ms) => moment("m", { hour: "2-digit", minute: "2-digit" 
 export const day = (ms) => moment("d", { weekday: "short", day: "numeric", month: "long" }).format(ms);
 export const shortDay = (ms) => moment("sd", { day: "numeric", month: "short" }).format(ms);
 
+/** Return the day of the site as computers write it: 2026-11-27. */
+export const isoDay = (ms) => format("iso", () => new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" })).format(ms);
+
 /** Return a time of day, with the day before it where it is not the day of `now`. */
 export function when(ms, now) {
   const near = shortDay(ms) === shortDay(now);
