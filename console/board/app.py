@@ -26,6 +26,7 @@ from console.board.routes import (
     api_routes,
     bench_routes,
     case_routes,
+    document_routes,
     history_routes,
     people_routes,
     places_routes,
@@ -54,6 +55,7 @@ OPERATIONS: Final = (
     *places_routes.OPERATIONS,
     *places_upload_routes.OPERATIONS,
     *work_routes.OPERATIONS,
+    *document_routes.OPERATIONS,
 )
 """All that the API does; without a right it is for everybody who was let in, or one of `who.OPEN`."""
 STATIC_DIR: Final = Path(__file__).resolve().parent.parent / "static"
@@ -115,7 +117,7 @@ def make_app(
         },
         lifespan=lifespan,
     )
-    app.state.board = board
+    app.state.board, app.state.operations = board, OPERATIONS
     return app
 
 

@@ -70,6 +70,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
     errors: tuple[str, ...] = ()
     """Status and word of its own refusals, such as ``404 no_alert``; those that all have are not repeated."""
+    also: tuple[str, ...] = ()
+    """Further statuses with the same `answer`."""
     seen: bool = False
     """Whether it is noted who looked."""
     most_bytes: int = MAX_BODY

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from console.board.answers import ApiError, hand_over, json_response, language_of, one_line
 from console.board.hub import Board, board_of
 from console.board.operations import Body, Operation, told
+from console.board.routes.answer_types import AlertAnswer, CommandAnswer, Done
 from console.board.routes.history_routes import with_numbers
 from console.board.who import noted_order, press_of, who_of
 from console.deliver.receipts import Receipt, Receipts
@@ -212,6 +213,7 @@ async def _giver(request: Request, order: AlertOrder) -> tuple[str, str]:
 OPERATIONS: Final = (
     Operation(
         path="/api/alerts/{id}",
+        answer=AlertAnswer,
         endpoint=alert,
         right="alerts",
         seen=True,
@@ -221,6 +223,7 @@ OPERATIONS: Final = (
     Operation(
         method="POST",
         path="/api/alerts/{id}/seen",
+        answer=Done,
         endpoint=seen,
         right="alerts",
         errors=("404 no_alert",),
@@ -229,6 +232,7 @@ OPERATIONS: Final = (
     Operation(
         method="POST",
         path="/api/alerts/{id}/acknowledge",
+        answer=CommandAnswer,
         endpoint=acknowledge,
         right="acknowledge",
         body=AlertOrder,
@@ -239,6 +243,7 @@ OPERATIONS: Final = (
     Operation(
         method="POST",
         path="/api/alerts/{id}/clear",
+        answer=CommandAnswer,
         endpoint=clear,
         right="clear",
         body=AlertOrder,

@@ -15,6 +15,7 @@ from console.board.hub import HOUR_MS, board_of
 from console.board.operations import Operation, Query, asked
 from console.board.overview import Row, agent_trouble, trouble
 from console.board.plan_page import plan_document
+from console.board.routes.answer_types import DeviceAnswer, HealthAnswer, OverviewAnswer, PlanAnswer, SiteAnswer
 from console.board.who import Watched, who_of
 from ingest.places import Places
 from stream.sentences import Why
@@ -187,7 +188,11 @@ async def healthz(request: Request) -> Response:
 
 OPERATIONS: Final = (
     Operation(
-        path="/healthz", endpoint=healthz, says="Whether the board can read its store, and how fresh the data is."
+        path="/healthz",
+        answer=HealthAnswer,
+        also=("503",),
+        endpoint=healthz,
+        says="Whether the board can read its store, and how fresh the data is.",
     ),
     Operation(
         path="/ca.crt",
@@ -198,13 +203,20 @@ OPERATIONS: Final = (
     ),
     Operation(
         path="/locale/{language}.json",
+        answer=dict[str, str | dict[str, str]],
         endpoint=locale,
         says="The pages' texts in the language that comes nearest, which Content-Language names.",
     ),
     Operation(
-        path="/api/site", endpoint=site, right="hotspots", says="The site: what changes only where people edit it."
+        path="/api/site",
+        answer=SiteAnswer,
+        endpoint=site,
+        right="hotspots",
+        says="The site: what changes only where people edit it.",
     ),
-    Operation(path="/api/overview", endpoint=overview, right="hotspots", says="Everything at a glance."),
+    Operation(
+        path="/api/overview", answer=OverviewAnswer, endpoint=overview, right="hotspots", says="Everything at a glance."
+    ),
     Operation(
         path="/api/events",
         endpoint=events,
@@ -215,6 +227,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         path="/api/device/{id}",
+        answer=DeviceAnswer,
         endpoint=device,
         right="alerts",
         seen=True,
@@ -224,6 +237,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         path="/api/plan",
+        answer=PlanAnswer,
         endpoint=plan,
         right="plan",
         says="The plan of the shift that runs, planned against delivered, and the staffing sheet.",

@@ -19,6 +19,7 @@ from console.board.answers import ApiError, json_response, language_of
 from console.board.hub import HOUR_MS, Board, board_of
 from console.board.operations import Operation, Query, Since, Until, asked
 from console.board.overview import Row
+from console.board.routes.answer_types import AlertsAnswer
 from console.csv_cells import guarded
 from ingest.events import FalseAlarm
 from ingest.vocabulary import Severity
@@ -262,6 +263,7 @@ def _day(board: Board, ms: int) -> str:
 OPERATIONS: Final = (
     Operation(
         path="/api/alerts",
+        answer=AlertsAnswer,
         endpoint=alerts,
         right="alerts",
         query=AlertsQuery,

@@ -13,6 +13,15 @@ from starlette.responses import Response
 from console.board.answers import ApiError, json_response, one_line
 from console.board.hub import board_of
 from console.board.operations import Body, Operation, told
+from console.board.routes.answer_types import (
+    BegunAnswer,
+    DidAnswer,
+    Done,
+    HomeAnswer,
+    MeAnswer,
+    NewLinkAnswer,
+    PeopleAnswer,
+)
 from console.board.who import noted_order, place_of, press_of, session_cookie, who_of
 from console.people.links import LinkError
 from console.people.passwords import PasswordError
@@ -270,10 +279,11 @@ async def did(request: Request) -> Response:
 
 
 OPERATIONS: Final = (
-    Operation(path="/api/me", endpoint=me, says="Who asks and what they may do."),
+    Operation(path="/api/me", answer=MeAnswer, endpoint=me, says="Who asks and what they may do."),
     Operation(
         method="POST",
         path="/api/sign-in",
+        answer=BegunAnswer,
         endpoint=sign_in,
         body=SignIn,
         errors=("403 wrong_password", "409 no_accounts", "429 locked"),
@@ -282,15 +292,17 @@ OPERATIONS: Final = (
     Operation(
         method="POST",
         path="/api/link",
+        answer=BegunAnswer,
         endpoint=open_link,
         body=LinkToken,
         errors=(*_NO_LINK, "409 no_accounts", "429 locked"),
         says="Begin a session with the token of a personal link.",
     ),
-    Operation(method="POST", path="/api/sign-out", endpoint=sign_out, says="End the session."),
+    Operation(method="POST", path="/api/sign-out", answer=Done, endpoint=sign_out, says="End the session."),
     Operation(
         method="POST",
         path="/api/password",
+        answer=HomeAnswer,
         endpoint=password,
         body=NewPassword,
         errors=(*_NO_LINK, *_BAD_PASSWORD, "403 wrong_password", "403 no_right", "409 no_accounts", "429 locked"),
@@ -298,6 +310,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         path="/api/people",
+        answer=PeopleAnswer,
         endpoint=people,
         right="links",
         seen=True,
@@ -306,6 +319,7 @@ OPERATIONS: Final = (
     Operation(
         method="POST",
         path="/api/people/{id}/link",
+        answer=NewLinkAnswer,
         endpoint=make_link,
         right="links",
         body=NewLink,
@@ -316,6 +330,7 @@ OPERATIONS: Final = (
     Operation(
         method="POST",
         path="/api/links/{id}/revoke",
+        answer=Done,
         endpoint=revoke_link,
         right="links",
         errors=("404 no_link", "409 no_accounts"),
@@ -324,6 +339,7 @@ OPERATIONS: Final = (
     Operation(
         method="POST",
         path="/api/did",
+        answer=DidAnswer,
         endpoint=did,
         right="did",
         body=Said,

@@ -10,6 +10,13 @@ from starlette.responses import Response
 from console.board.answers import ApiError, json_response
 from console.board.hub import HOUR_MS, board_of
 from console.board.operations import Operation, Query, Since, Until, asked
+from console.board.routes.answer_types import (
+    AnomaliesAnswer,
+    HotspotsAnswer,
+    IncidentsAnswer,
+    MapsAnswer,
+    WindowsAnswer,
+)
 from console.board.routes.history_routes import Some
 from ingest.events import Provenance
 from stream.sentences import Why
@@ -118,9 +125,16 @@ async def windows(request: Request) -> Response:
 
 
 OPERATIONS: Final = (
-    Operation(path="/api/hotspots", endpoint=hotspots, right="hotspots", says="The newest map; null before the first."),
+    Operation(
+        path="/api/hotspots",
+        answer=HotspotsAnswer,
+        endpoint=hotspots,
+        right="hotspots",
+        says="The newest map; null before the first.",
+    ),
     Operation(
         path="/api/hotspots/maps",
+        answer=MapsAnswer,
         endpoint=maps,
         right="hotspots",
         query=MapsQuery,
@@ -128,6 +142,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         path="/api/incidents",
+        answer=IncidentsAnswer,
         endpoint=incidents,
         right="alerts",
         seen=True,
@@ -136,6 +151,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         path="/api/anomalies",
+        answer=AnomaliesAnswer,
         endpoint=anomalies,
         right="alerts",
         query=AnomaliesQuery,
@@ -143,6 +159,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         path="/api/windows",
+        answer=WindowsAnswer,
         endpoint=windows,
         right="alerts",
         query=WindowsQuery,
