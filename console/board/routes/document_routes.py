@@ -80,7 +80,12 @@ def _operation(one: Operation, types: _Types, language: str) -> Document:
     parameters += [_parameter(field, types, language) for field in msgspec.structs.fields(one.query)]
     said = Sentences(language)
     parameters.append(
-        {"name": "lang", "in": "query", "description": said("board-docs-lang"), "schema": {"enum": list(LANGUAGES)}}
+        {
+            "name": "lang",
+            "in": "query",
+            "description": said("board-docs-lang"),
+            "schema": {"type": "string", "examples": list(LANGUAGES)},
+        }
     )
     if one.method != "GET":
         schema = {"type": "string", "minLength": 1, "pattern": "^[!-~]+$", "examples": ["1"]}
@@ -203,5 +208,10 @@ def _document(operations: tuple[Operation, ...], language: str) -> Document:
 
 
 OPERATIONS: Final = (
-    Operation(path="/api/openapi.json", endpoint=document, answer=dict[str, Any], says="This document: OpenAPI 3.1."),
+    Operation(
+        path="/api/openapi.json",
+        endpoint=document,
+        answer=dict[str, Any],
+        says="This document, in the form of OpenAPI 3.1.",
+    ),
 )

@@ -1,6 +1,7 @@
 """A board over a small store, for tests of the API."""
 
 import pytest
+import requests
 
 from console.board.app import make_app
 from console.board.board_config import BoardConfig
@@ -40,5 +41,6 @@ def app(node):
 
 @pytest.fixture(scope="package")
 def board(app):
-    with served(app) as client:
+    with served(app) as client, requests.Session() as session:
+        client.session = session
         yield client
