@@ -26,11 +26,13 @@ from stream.sentences.plain import plain
 
 VERSION: Final = "1"
 """Of the API: raised where something that was there is no more, or is another thing."""
-_NAMES: Final = re.compile(r"\{(\w{1,40})\}")
+_NAMES: Final = re.compile(r"\{(\w{1,40})(:int)?\}")
 _REFERENCE: Final = "#/components/schemas/{name}"
 _ALL: Final = ("422 unknown_parameter", "503 no_store", "503 people", "503 store")
 _WITH_BODY: Final = ("413 too_long", "415 not_json", "422 bad_body")
 _WITH_RIGHT: Final = ("401 signed_out", "403 no_right")
+_TEXT: Final = {"type": "string", "minLength": 1}
+_NUMBER: Final = {"type": "integer", "minimum": 0}
 Document = dict[str, Any]
 
 
@@ -39,7 +41,8 @@ def openapi(operations: Sequence[Operation], language: str) -> Document:
     types = _Types(operations)
     paths: dict[str, Document] = {}
     for one in operations:
-        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, types, language)
+        path = _NAMES.sub(r"{\1}", one.path)
+        paths.setdefault(path, {})[one.method.lower()] = _operation(one, path, types, language)
     session = {"type": "apiKey", "in": "cookie", "name": "patrolgrid-session"}
     bearer = {"type": "http", "scheme": "bearer", "description": Sentences(language)("board-docs-bearer")}
     return {
@@ -72,10 +75,10 @@ class _Types:
         return next((schema for known, schema in self._schemas if known is kind or known == kind), {})
 
 
-def _operation(one: Operation, types: _Types, language: str) -> Document:
-    names = _NAMES.findall(one.path)
+def _operation(one: Operation, path: str, types: _Types, language: str) -> Document:
     parameters: list[Document] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}} for name in names
+        {"name": name, "in": "path", "required": True, "schema": _NUMBER if number else _TEXT}
+        for name, number in _NAMES.findall(one.path)
     ]
     parameters += [_parameter(field, types, language) for field in msgspec.structs.fields(one.query)]
     said = Sentences(language)
@@ -91,9 +94,9 @@ def _operation(one: Operation, types: _Types, language: str) -> Document:
         schema = {"type": "string", "minLength": 1, "pattern": "^[!-~]+$", "examples": ["1"]}
         parameters.append({"name": "X-PatrolGrid", "in": "header", "required": True, "schema": schema})
     found: Document = {
-        "operationId": f"{one.method.lower()}_{re.sub(r'[^a-z]+', '_', one.path.removeprefix('/api')).strip('_')}",
+        "operationId": f"{one.method.lower()}_{re.sub(r'[^a-z]+', '_', path.removeprefix('/api')).strip('_')}",
         "summary": plain(one.says, language),
-        "tags": [one.path.removeprefix("/api/").strip("/").partition("/")[0].partition(".")[0]],
+        "tags": [path.removeprefix("/api/").strip("/").partition("/")[0].partition(".")[0]],
         "parameters": parameters,
         "responses": _responses(one, types),
         "security": [] if one.path in OPEN else [{"bearer": []}, {"session": []}],
@@ -128,6 +131,8 @@ def _responses(one: Operation, types: _Types) -> Document:
     words = {*one.errors, *_ALL}
     if one.query.__struct_fields__:
         words |= {"422 bad_parameter", "422 repeated_parameter"}
+    if ":int}" in one.path:
+        words.add("404 not_found")
     if one.path not in OPEN:
         words |= {*_WITH_RIGHT}
     if one.body is not None:

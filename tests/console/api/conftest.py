@@ -5,17 +5,20 @@ import requests
 
 from console.board.app import make_app
 from console.board.board_config import BoardConfig
+from deploy.settings import Settings, dump_toml, with_values
+from ingest.gateway.places_file import PlacesFile
 from ingest.login import BrokerAddress
 from stream.sinks.store.reader import StoreReader
-from tests.console.fake_places import as_file
 from tests.console.serving import served
-from tests.console.stores import SITE, Node, places
+from tests.console.stores import SITE, Node
 from tests.stream import make_results as make
 
 
 @pytest.fixture(scope="package")
 def node(tmp_path_factory):
-    made = Node(tmp_path_factory.mktemp("site"))
+    folder = tmp_path_factory.mktemp("data") / SITE
+    folder.mkdir()
+    made = Node(folder)
     made.fill()
     made.write(
         alerts=[make.alert(f"al-{number}", 1, raised_ms=make.T0 + 3_600_000 * number) for number in range(2, 7)],
@@ -31,11 +34,21 @@ def node(tmp_path_factory):
 
 @pytest.fixture(scope="package")
 def app(node):
-    reader = StoreReader(node.store_path)
+    """With its settings and its places file, as at a station: all that the board offers is there."""
+    folder = node.store_path.parent
+    settings = with_values(Settings(), site={"id": SITE}, data={"dir": folder.parent})
+    (folder / "board.toml").write_text(dump_toml(settings), encoding="utf-8")
     config = BoardConfig(
-        site=SITE, store_path=str(node.store_path), places_path="", broker=BrokerAddress(), language="en"
+        site=SITE,
+        store_path=str(node.store_path),
+        places_path=str(node.places_path),
+        settings_file=str(folder / "board.toml"),
+        broker=BrokerAddress(),
+        language="en",
     )
-    yield make_app(reader, as_file(places()), lambda _command: None, config)
+    reader, file = StoreReader(node.store_path), PlacesFile(node.places_path, folder / "places.good.geojson")
+    file.load()
+    yield make_app(reader, file, lambda _command: None, config)
     reader.close()
 
 
