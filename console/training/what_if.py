@@ -40,6 +40,8 @@ _LEARN_MS: Final = 84 * _DAY_MS
 """How far back models learn from the store; most of what is older they would have forgotten."""
 _MOST_POISON: Final = 20
 _NEVER_S: Final = 1e9
+_LEARNING: Final = 0.3
+"""Share of the time that learning from the store takes, where models have to."""
 Progress = Callable[[int, int], None]
 """Is told how much is done of how much."""
 
@@ -107,8 +109,9 @@ def try_out(trial: Trial, source: RecordSource, since_ms: int, until_ms: int, pr
         notes = PoisonNotes(trial.site.folder / "state")
         notes.read()
         poison |= notes.known
+    shared = _Shared(progress)
     while True:
-        runs = _runs(trial, begun, source.shards, progress)
+        runs = _runs(trial, begun, source.shards, shared)
         records = 0
 
         def counted(portions: Iterator[list[Record]]) -> Iterator[list[Record]]:
@@ -122,7 +125,7 @@ def try_out(trial: Trial, source: RecordSource, since_ms: int, until_ms: int, pr
                 counted(source.portions(begun.position, until_ms)),
                 runs,
                 poison,
-                lambda ms: progress(ms - begun.ms, until_ms - begun.ms),
+                lambda ms: shared.run(ms - begun.ms, until_ms - begun.ms),
             )
         except ProcessingError as error:  # the state is half changed: from the beginning again, without the record
             poison[error.position] = error.why
@@ -134,6 +137,30 @@ def try_out(trial: Trial, source: RecordSource, since_ms: int, until_ms: int, pr
     now, then = (run.told(since_ms, until_ms) for run in runs)
     found = differences(*runs, since_ms, until_ms, slack_ms)
     return Outcome(begun, since_ms, until_ms, now, then, found, records, poison)
+
+
+class _Shared:
+    """Shares the progress out between learning, which two pipelines do in turn, and running: it takes no step back."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._learned, self._most = progress, 0.0, 0.0
+
+    def learn(self, done: int, total: int) -> None:
+        """Tell how far the pipeline is that learns just now."""
+        self._tell(self._learned + (_LEARNING - self._learned) / 2 * done / max(total, 1))
+
+    def learned(self) -> None:
+        """Note that one has learned."""
+        self._learned += (_LEARNING - self._learned) / 2
+
+    def run(self, done: int, total: int) -> None:
+        """Tell how far the records are."""
+        begin = _LEARNING if self._learned else 0.0
+        self._tell(begin + (1.0 - begin) * done / max(total, 1))
+
+    def _tell(self, share: float) -> None:
+        self._most = max(self._most, min(share, 1.0))
+        self._progress(round(1000 * self._most), 1000)
 
 
 def _begun(trial: Trial, source: RecordSource, since_ms: int) -> Begun:
@@ -174,7 +201,7 @@ def _config(settings: Settings) -> PipelineConfig:
     return msgspec.structs.replace(pipeline_config(settings), emit_open_s=_NEVER_S, hotspot_every_s=_NEVER_S)
 
 
-def _runs(trial: Trial, begun: Begun, shards: int, progress: Progress) -> tuple[Run, Run]:
+def _runs(trial: Trial, begun: Begun, shards: int, progress: _Shared) -> tuple[Run, Run]:
     """Return both pipelines in the state to begin with."""
     now = Pipeline(_config(trial.settings), trial.places, shards)
     then = Pipeline(_config(trial.other), trial.other_places or trial.places, shards)
@@ -222,7 +249,7 @@ def _record(kind: RecordKind, payload: bytes, pipeline: Pipeline, begun: Begun, 
     return Record(kind, pipeline.now_ms or begun.ms, payload, shard, begun.position)
 
 
-def _learn(trial: Trial, pipeline: Pipeline, begun: Begun, progress: Progress, *, again: bool = False) -> int:
+def _learn(trial: Trial, pipeline: Pipeline, begun: Begun, progress: _Shared, *, again: bool = False) -> int:
     """Let a pipeline learn what the store holds of the time before it begins; return how many windows that were."""
     if trial.site is None or not trial.site.store.exists():
         return 0
@@ -239,7 +266,8 @@ def _learn(trial: Trial, pipeline: Pipeline, begun: Begun, progress: Progress, *
             for piece in pieces(windows, window_ms, shards=len(pipeline.shards), again=again):
                 results = pipeline.process(_record(RecordKind.HISTORY, piece.payload, pipeline, begun, piece.shard))
                 learned += 0 if results.taught is None else results.taught.learned
-                progress(piece.end_ms - since, begun.ms - since)
+                progress.learn(piece.end_ms - since, begun.ms - since)
+            progress.learned()
         except StoreError as error:
             raise CommandError(f"{error}; nothing can be learned from it") from error
     return learned

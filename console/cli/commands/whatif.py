@@ -54,6 +54,7 @@ Works while the node runs and while it is stopped, and changes nothing. docs/mod
 _WEEK_MS: Final = 7 * 86_400_000
 _DAYS: Final = {"site.country", "site.holidays", "site.timezone"}
 """Further keys that the calendar follows from."""
+_BAR: Final = "{l_bar}{bar}| {elapsed}"
 _WHAT: Final = ("new", "gone", "different")
 
 
@@ -98,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
             trial.other_calendar = encode_calendar(_calendar(other, folder))
         zone = ZoneInfo(settings.site.timezone)
         since_ms, until_ms, bounded = _span(options, source, zone, alert)
-        with progress_bar(options, desc=texts("whatif-progress"), unit="ms", unit_scale=True, leave=False) as progress:
+        with progress_bar(options, desc=texts("whatif-progress"), bar_format=_BAR, leave=False) as progress:
             outcome = try_out(trial, source, since_ms, until_ms, progress)
     if options.json:
         document = _document(outcome, source, site, changed, options, zone)
