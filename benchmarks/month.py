@@ -37,6 +37,7 @@ from stream.sinks.store.store_sink import StoreSink
 from tests.configs import pipeline_with
 
 SITE = "quarter"
+ZONE = "Asia/Shanghai"
 BEGIN = "2026-10-19 00:00"
 """A Monday; the month ends on another one, at midnight."""
 DAYS = 35.0
