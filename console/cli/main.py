@@ -6,19 +6,21 @@
 import argparse
 import itertools
 import os
+import platform
 import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Protocol, cast
+from typing import Final, NoReturn, Protocol, cast
 
 from console.cli.parser import speaking
 from console.errors import CommandError
 from ingest.files import keep_private
-from ingest.setup.extras import load, version
+from ingest.setup.extras import EXTRAS, load, version
 from stream.sentences.languages import LANGUAGES, language_of
 from stream.sentences.plain import plain
 
@@ -60,6 +62,7 @@ COMMANDS: Final = {
     "influx": "prepare InfluxDB: buckets, downsampling, least-privilege tokens",
     "grafana": "bring dashboards and alert rules to Grafana, or tell what differs",
     "settings": "show the settings in force, or an example file",
+    "completion": "print what a shell reads to complete commands and options",
 }
 """Command → its line in the help. Its module in `console.cli.commands` has the same name."""
 
@@ -72,6 +75,7 @@ examples:
 
 `patrolgrid COMMAND --help` tells more. Exit codes: 0 success, 1 failure, 2 wrong use or wrong setting.
 """
+_COMPLETING: Final = "_ARGCOMPLETE"
 _LANGUAGE: Final = re.compile(r"""^[ \t]{0,20}language[ \t]{0,20}=[ \t]{0,20}["']([^"']{1,40})""", re.MULTILINE)
 
 
@@ -92,6 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     keep_private()
     language = _language(arguments)
+    if _COMPLETING in os.environ:
+        return _complete(language)
     try:
         options = _parser(arguments, language).parse_args(arguments)
         if options.speak:
@@ -108,6 +114,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         print(f"patrolgrid {_asked(arguments)}: {plain(explain(error), language())}", file=sys.stderr)
         return _exit_code(error)
+
+
+def _complete(language: Callable[[], str]) -> int:
+    """Answer a shell that asks how a line could go on (`patrolgrid completion` has told it how to ask)."""
+    line = os.environ.get("COMP_LINE", "")[: int(os.environ.get("COMP_POINT") or 0) or None]
+    load("argcomplete").autocomplete(_parser(line.split()[1:], language))
+    return 0  # only where nobody has asked for anything: else it ends the process
 
 
 def explain(error: BaseException) -> str:
@@ -149,6 +162,27 @@ def _exit_code(error: BaseException) -> int:
     return 2 if type(error).__name__ in {"SettingsError", "PlacesError"} else 1
 
 
+class _Version(argparse.Action):
+    """Prints what a report of a fault needs to know."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        there = dict.fromkeys(EXTRAS.values(), True)
+        for package, extra in EXTRAS.items():
+            there[extra] = there[extra] and _is_there(package)
+        extras = ", ".join(sorted(extra for extra, whole in there.items() if whole)) or "-"
+        print("patrolgrid", version())
+        print("Python", platform.python_version(), platform.platform())
+        print("extras:", extras)
+        parser.exit()
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except (ImportError, ValueError):  # half installed, or imported by something that hides where it is from
+        return False
+
+
 def _parser(arguments: list[str], language: Callable[[], str]) -> argparse.ArgumentParser:
     """Return the parser, with the arguments of the one command that is asked for."""
     parser = speaking(language)(
@@ -156,7 +190,7 @@ def _parser(arguments: list[str], language: Callable[[], str]) -> argparse.Argum
         description="Turns what a neighbourhood's cameras, gates and sensors see into anomalies, hotspots and alerts.",
         epilog=_EXAMPLES,
     )
-    parser.add_argument("--version", action="version", version=f"patrolgrid {version()}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version, and what is installed with it")
     parser.add_argument("--lang", dest="speak", choices=LANGUAGES, help="as --lang of the commands")
     parser.add_argument("--debug", action="store_true", help="show where an error came from")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")

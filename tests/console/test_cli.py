@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -180,3 +181,40 @@ def test_text_from_devices_cannot_steer_the_terminal():
     assert safe("a\x1b[2Jb\r\n") == "a\\x1b[2Jb\\r\\n"
     assert safe("灯笼街 5号") == "灯笼街 5号"
     assert cells("灯笼街a") == 7
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("patrolgrid wh", "whatif"),
+        ("patrolgrid whatif --mod", "--models"),
+        ("patrolgrid whatif --models st", "store"),
+        ("patrolgrid --vers", "--version"),
+    ],
+)
+def test_a_shell_completes_what_is_typed(line, wanted):
+    asked = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_IFS": "\n", "COMP_LINE": line, "COMP_POINT": str(len(line))}
+    command = [sys.executable, "-m", "console.cli"]
+    done = subprocess.run(
+        ["bash", "-c", '"$@" 8>&1 9>/dev/null >/dev/null', "-", *command],
+        env=os.environ | asked | {"_ARGCOMPLETE_SUPPRESS_SPACE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert wanted in done.stdout.split("\n")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_what_the_shell_reads(shell, capsys):
+    assert main(["completion", shell]) == 0
+    assert "patrolgrid" in capsys.readouterr().out
+
+
+def test_the_version_tells_what_a_report_of_a_fault_needs(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    first, python, extras = capsys.readouterr().out.splitlines()
+    assert first.startswith("patrolgrid ")
+    assert python.startswith(f"Python {platform.python_version()}")
+    assert "stream" in extras
