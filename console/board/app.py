@@ -32,6 +32,7 @@ from console.board.routes import (
     places_routes,
     places_upload_routes,
     registry_routes,
+    report_routes,
     result_routes,
     work_routes,
 )
@@ -49,6 +50,7 @@ OPERATIONS: Final = (
     *alert_routes.OPERATIONS,
     *case_routes.OPERATIONS,
     *result_routes.OPERATIONS,
+    *report_routes.OPERATIONS,
     *people_routes.OPERATIONS,
     *registry_routes.OPERATIONS,
     *bench_routes.OPERATIONS,

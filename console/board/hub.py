@@ -23,6 +23,8 @@ from console.deliver.outbox_file import STATUS
 from console.deliver.receipts import Receipts
 from console.long_work import LongWork
 from console.people.people import People
+from console.report.document import WeekReport
+from console.report.week import Week
 from deploy.node.lock import is_locked
 from deploy.node.status_file import newest_status
 from deploy.settings import Settings, load_settings
@@ -303,6 +305,10 @@ class Board:
     """Changes of devices and their accounts come one after the other."""
     reading: anyio.CapacityLimiter = field(default_factory=partial(anyio.CapacityLimiter, 1))
     """So do looks into the node's saved state, which is large."""
+    reporting: anyio.CapacityLimiter = field(default_factory=partial(anyio.CapacityLimiter, 1))
+    """And reports of a week."""
+    reports: dict[Week, WeekReport] = field(default_factory=dict)
+    """Those that were asked for last."""
     taken: dict[str, None] = field(default_factory=dict)
     """Presses of buttons that the broker has, the newest of them, see `console.board.who.noted_order`."""
 

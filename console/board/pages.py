@@ -23,6 +23,7 @@ PAGES: Final = (
     Page("/history", "history.html", "alerts"),
     Page("/alert", "alert.html", "alerts", in_menu=False),
     Page("/bench", "bench.html", "bench"),
+    Page("/report", "report.html", "report"),
     Page("/patrol", "patrol.html", "did", in_menu=False),
 )
 DOORS: Final = ("/signin", "/go", "/password")

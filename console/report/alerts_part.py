@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from console.report.document import (
     SPANS,
@@ -17,7 +18,7 @@ from console.report.document import (
     FalsePart,
     KindAlerts,
     Spread,
-    Told,
+    ToldSums,
     Unanswered,
 )
 from console.report.plain_names import PlainNames
@@ -182,7 +183,7 @@ def _tables(alerts: Sequence[Raised], zone: ZoneInfo, key: Callable[[Raised], st
     return found
 
 
-def _rounded(values: Any) -> list[Any]:  # noqa: ANN401 - an array
+def _rounded(values: NDArray[np.float64]) -> list[Any]:
     found: list[Any] = np.round(values, 3).tolist()
     return found
 
@@ -204,7 +205,7 @@ def _before(counts: Sequence[int | None]) -> list[Before]:
     return found
 
 
-def answer_part(stories: Sequence[AlertStory], names: PlainNames, told: Told | None) -> AnswerPart:
+def answer_part(stories: Sequence[AlertStory], names: PlainNames, told: ToldSums | None) -> AnswerPart:
     """Return how soon people took alerts up, and which nobody did."""
     alone = [one.newest for one in stories if one.taken_up_s is None]
     named = [one for one in alone if one.severity != "info"]

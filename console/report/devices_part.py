@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from console.report.document import DevicePart, DeviceWeek, QualityPart
+from console.report.document import DevicesPart, DeviceWeek, QualityPart
 from console.report.plain_names import PlainNames
 from console.report.week import HOUR_MS
 
@@ -35,7 +35,7 @@ class _Dark(NamedTuple):
 
 def device_parts(
     query: Query, span: tuple[int, int], window_ms: int, devices: Iterable[str], names: PlainNames
-) -> tuple[DevicePart | None, QualityPart | None]:
+) -> tuple[DevicesPart | None, QualityPart | None]:
     """Return the devices' troubles, and the quality of what came; None where that is not kept any more.
 
     `devices` are the ids of all that are in the places file.
@@ -62,7 +62,7 @@ def device_parts(
     received, late, duplicate, missing = (int(sum(row[column] for row in rows)) for column in range(4, 8))
     known = {row[0] for row in query("SELECT device FROM health_now UNION SELECT device FROM series", ())}
     return (
-        DevicePart(
+        DevicesPart(
             known=len(rows),
             dark_h=round(sum(one.dark_h for one in found), 3),
             rows=sorted(shown, key=lambda one: (-one.longest_h, -one.dark_h, one.quality, one.device)),

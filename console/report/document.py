@@ -96,7 +96,7 @@ class Unanswered(msgspec.Struct, frozen=True, kw_only=True):
     state: str
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class ToldSums(msgspec.Struct, frozen=True, kw_only=True):
     """Who was told."""
 
     alerts: int
@@ -113,7 +113,7 @@ class AnswerPart(msgspec.Struct, frozen=True, kw_only=True):
     severities: dict[str, Spread]
     unanswered: int
     named: list[Unanswered]
-    told: Told | None
+    told: ToldSums | None
 
 
 class FalsePart(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,7 +181,7 @@ class DeviceWeek(msgspec.Struct, frozen=True, kw_only=True):
     quality: float
 
 
-class DevicePart(msgspec.Struct, frozen=True, kw_only=True):
+class DevicesPart(msgspec.Struct, frozen=True, kw_only=True):
     """Devices that were silent or wrong."""
 
     known: int
@@ -223,7 +223,7 @@ class AcceptedWord(msgspec.Struct, frozen=True, kw_only=True):
     since_ms: int
 
 
-class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
+class KnownRush(msgspec.Struct, frozen=True, kw_only=True):
     """A rush that a model knows."""
 
     device: str
@@ -242,7 +242,7 @@ class LearntPart(msgspec.Struct, frozen=True, kw_only=True):
     grown: list[SeriesOf]
     young: int
     accepted: list[AcceptedWord]
-    rhythms: list[Rhythm] | None
+    rhythms: list[KnownRush] | None
     compared: bool
     """Whether there was a report of the week before to tell new rhythms by."""
 
@@ -280,7 +280,7 @@ class WeekReport(msgspec.Struct, frozen=True, kw_only=True):
     false_alarms: FalsePart
     patrol: PatrolPart
     staffing: StaffPart
-    devices: DevicePart | None
+    devices: DevicesPart | None
     """None where health is not kept so long; so is `quality`."""
     quality: QualityPart | None
     learnt: LearntPart

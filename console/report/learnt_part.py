@@ -9,7 +9,7 @@ import msgspec
 
 from console.people.people import People
 from console.people.people_file import has_file
-from console.report.document import AcceptedWord, LearntPart, Rhythm, SeriesOf
+from console.report.document import AcceptedWord, KnownRush, LearntPart, SeriesOf
 from console.report.plain_names import PlainNames
 from console.report.week import HOUR_MS
 from console.training.acceptance import NOTED
@@ -36,7 +36,7 @@ def learnt_part(
     names: PlainNames,
     accepted: Iterable[AcceptedWord],
     rushes: Rushes | None,
-    before: Sequence[Rhythm] | None,
+    before: Sequence[KnownRush] | None,
 ) -> LearntPart:
     """Return what was learnt anew.
 
@@ -65,10 +65,10 @@ def _young(query: Query, since_ms: int, until_ms: int) -> dict[int, bool]:
     return {series: 2 * young > windows for series, young, windows in rows}
 
 
-def _rhythms(rushes: Rushes, before: Sequence[Rhythm] | None, names: PlainNames) -> list[Rhythm]:
+def _rhythms(rushes: Rushes, before: Sequence[KnownRush] | None, names: PlainNames) -> list[KnownRush]:
     known = {(one.device, one.metric, one.begin, tuple(one.weekdays)) for one in before or ()}
     return [
-        Rhythm(
+        KnownRush(
             device=names.text(device),
             name=names.device(device),
             metric=metric,

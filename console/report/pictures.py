@@ -14,7 +14,7 @@ SOFT: Final = "#555"
 LINE: Final = "#999"
 ALARM: Final = "#b35900"
 _FONT: Final = 'font-family="Noto Sans CJK SC, Noto Sans, sans-serif"'
-_OVER: Final = 0.55
+_OVER: Final = 0.75
 """From this much ink on a number stands in white."""
 
 
@@ -53,7 +53,7 @@ def _text(x: float, y: float, text: str, *, size: float = 9, anchor: str = "star
 
 
 def _rect(x: float, y: float, width: float, height: float, *, ink: float = 1.0, kind: str = "fill") -> str:
-    fill = {"fill": INK, "alarm": ALARM, "past": LINE}[kind]
+    fill = {"fill": INK, "heat": INK, "alarm": ALARM, "past": LINE}[kind]
     return (
         f'<rect class="pic-{kind}" x="{x:g}" y="{y:g}" width="{max(width, 0):.4g}" height="{max(height, 0):.4g}" '
         f'fill="{fill}" fill-opacity="{ink:.3g}"/>'
@@ -95,7 +95,7 @@ def heat(label: str, rows: Sequence[str], values: Sequence[Sequence[float]], mos
         for hour, amount in enumerate(amounts):
             share = amount / most if most else 0.0
             ink = 0.06 if not amount else 0.18 + 0.82 * min(share, 1.0)
-            parts.append(_rect(left + hour * cell, y, cell - 1, high - 1, ink=ink))
+            parts.append(_rect(left + hour * cell, y, cell - 1, high - 1, ink=ink, kind="heat"))
             shown = _short(amount)
             if shown:
                 kind = "over" if ink >= _OVER else "ink"
@@ -115,7 +115,7 @@ def _short(amount: float) -> str:
 
 def weeks(label: str, bars: Sequence[Bar], mean: float | None) -> str:
     """Return a row of upright bars, one a week, with the mean of those before as a line; what is unknown is a mark."""
-    width, high, base, step = 60.0, 84.0, 100.0, 12.0
+    width, high, base, step = 41.0, 84.0, 100.0, 8.0
     most = max([bar.value or 0.0 for bar in bars] + [mean or 0.0, 1.0])
     parts = []
     for number, bar in enumerate(bars):
@@ -138,12 +138,12 @@ def weeks(label: str, bars: Sequence[Bar], mean: float | None) -> str:
 
 def pairs(label: str, rows: Sequence[Pair]) -> str:
     """Return lying bars: an open one for what was wanted, and in it a full one for what there was."""
-    left, length, high = 110.0, 250.0, 18.0
+    left, length, high = 94.0, 180.0, 18.0
     most = max([row.wanted for row in rows] + [row.got for row in rows] + [1e-9])
     parts = []
     for number, row in enumerate(rows):
         y = 2 + number * high
-        parts.append(_text(left - 5, y + 11, fitting(row.label, 20), size=8.5, anchor="end", kind="ink"))
+        parts.append(_text(left - 5, y + 11, fitting(row.label, 17), size=8.5, anchor="end", kind="ink"))
         wanted, got = row.wanted / most * length, row.got / most * length
         parts.append(
             f'<rect class="pic-open" x="{left:g}" y="{y:g}" width="{wanted:.4g}" height="14" fill="none" '
@@ -151,20 +151,20 @@ def pairs(label: str, rows: Sequence[Pair]) -> str:
         )
         parts.append(_rect(left, y + 3, got, 8))
         parts.append(_text(left + max(wanted, got) + 5, y + 11, row.text, size=8))
-    return _svg(left + length + 120, 4 + len(rows) * high, label, parts)
+    return _svg(left + length + 100, 4 + len(rows) * high, label, parts)
 
 
 def bars(label: str, rows: Sequence[Bar]) -> str:
     """Return lying bars with their amounts."""
-    left, length, high = 150.0, 210.0, 16.0
+    left, length, high = 124.0, 190.0, 16.0
     most = max([row.value or 0.0 for row in rows] + [1e-9])
     parts = []
     for number, row in enumerate(rows):
         y, width = 2 + number * high, (row.value or 0.0) / most * length
-        parts.append(_text(left - 5, y + 10, fitting(row.label, 28), size=8.5, anchor="end", kind="ink"))
+        parts.append(_text(left - 5, y + 10, fitting(row.label, 24), size=8.5, anchor="end", kind="ink"))
         parts.append(_rect(left, y, width, 12, kind="alarm" if row.marked else "fill"))
         parts.append(_text(left + width + 5, y + 10, row.text, size=8.5))
-    return _svg(left + length + 120, 4 + len(rows) * high, label, parts)
+    return _svg(left + length + 100, 4 + len(rows) * high, label, parts)
 
 
 def staff(
@@ -174,7 +174,7 @@ def staff(
 
     What is missing below the line is filled in another colour.
     """
-    wide, high, base = 72.0, 60.0, 74.0
+    wide, high, base = 46.0, 60.0, 74.0
     step = wide / 24
     flat = [amount for day in wanted for amount in day] + [amount for day in there or () for amount in day]
     most = max([*flat, 1e-9])

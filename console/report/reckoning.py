@@ -13,7 +13,7 @@ from console.people.people import People
 from console.people.people_file import has_file
 from console.report.alerts_part import alert_part, answer_part, false_part, raised_between, stories_between
 from console.report.devices_part import device_parts
-from console.report.document import SPANS, PastWeek, Told, UnknownPart, WeekReport
+from console.report.document import SPANS, PastWeek, ToldSums, UnknownPart, WeekReport
 from console.report.known_hours import MOST_UNKNOWN_H, Known, hours_of, known_of, most_in
 from console.report.learnt_part import Rushes, accepted_words, learnt_part
 from console.report.patrols_part import patrol_part, staff_part
@@ -33,22 +33,19 @@ FOLDER: Final = "reports"
 """In a site's folder: reports of weeks that are over, as JSON; what they rest on is not kept for ever."""
 _DAY_MS: Final = 24 * HOUR_MS
 _MOST_AWAY: Final = 50
+_MOST_WEEKS: Final = 60
 _LOG: Final = logging.getLogger(__name__)
 
 
-class Source(NamedTuple):
+class WeekSource(NamedTuple):
     """What a report is made from."""
 
     reader: StoreReader
     settings: Settings
-    """Of the site; `settings.site_dir` is its folder."""
     places: Places
     zone: ZoneInfo
-
-    @property
-    def folder(self) -> Path:
-        """The site's folder."""
-        return self.settings.site_dir
+    folder: Path
+    """The site's."""
 
     def now_ms(self) -> int:
         """Return the site's time. Raises `stream.sinks.store.tables.StoreError`, where there is no store."""
@@ -57,6 +54,15 @@ class Source(NamedTuple):
     def last_week(self) -> Week:
         """Return the newest week that is over."""
         return week_of(self.now_ms(), self.zone).shifted(-1)
+
+    def weeks(self) -> list[Week]:
+        """Return all weeks, the running one first, back to the first in which somebody listened; 60 at most."""
+        newest = week_of(self.now_ms(), self.zone)
+        ((first_ms,),) = self.reader.query("SELECT min(since_ms) FROM watched")
+        found = [newest]
+        while len(found) < _MOST_WEEKS and first_ms is not None and found[-1].begin_ms(self.zone) > first_ms:
+            found.append(found[-1].shifted(-1))
+        return found
 
 
 def kept_report(folder: Path, week: Week) -> WeekReport | None:
@@ -67,12 +73,12 @@ def kept_report(folder: Path, week: Week) -> WeekReport | None:
         return None
 
 
-def kept_weeks(folder: Path) -> list[str]:
-    """Return the weeks of which a report is kept, the newest first."""
-    return sorted((path.stem for path in (folder / FOLDER).glob("????-W??.json")), reverse=True)
+def is_final(report: WeekReport) -> bool:
+    """Tell whether a report changes no more: it was made a day after the week's end, or later."""
+    return report.made_ms >= report.end_ms + _DAY_MS
 
 
-def week_report(source: Source, week: Week, check: Callable[[], None] = lambda: None) -> WeekReport:
+def week_report(source: WeekSource, week: Week, check: Callable[[], None] = lambda: None) -> WeekReport:
     """Return the report of a week: the one that is kept where it was made a day after the week's end, else a new one.
 
     One of a week that is over is kept. `check` is called now and then, and may raise to end it.
@@ -85,10 +91,10 @@ def week_report(source: Source, week: Week, check: Callable[[], None] = lambda: 
         For a week to come.
     """
     kept = kept_report(source.folder, week)
-    if kept is not None and kept.made_ms >= kept.end_ms + _DAY_MS:
+    if kept is not None and is_final(kept):
         return kept
     report = reckon(source, week, check)
-    if report.state == "over":
+    if report.state == "over" and report.unknown.hours < report.unknown.week_h:  # of one without data nothing is kept
         path = source.folder / FOLDER / f"{week}.json"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,9 +104,9 @@ def week_report(source: Source, week: Week, check: Callable[[], None] = lambda: 
     return report
 
 
-def reckon(source: Source, week: Week, check: Callable[[], None] = lambda: None) -> WeekReport:
+def reckon(source: WeekSource, week: Week, check: Callable[[], None] = lambda: None) -> WeekReport:
     """Return a report that is made now; see `week_report`."""
-    reader, settings, places, zone = source
+    reader, settings, places, zone, folder = source
     query, now_ms = reader.query, source.now_ms()
     begin_ms, end_ms = week.begin_ms(zone), week.end_ms(zone)
     if now_ms <= begin_ms:
@@ -117,12 +123,12 @@ def reckon(source: Source, week: Week, check: Callable[[], None] = lambda: None)
     check()
     devices, quality = device_parts(query, span, settings.pipeline.window_s * 1000, places.devices, names)
     check()
-    before = kept_report(source.folder, week.shifted(-1))
+    before = kept_report(folder, week.shifted(-1))
     learnt = learnt_part(
         query,
         span,
         names,
-        accepted_words(source.folder, span, names),
+        accepted_words(folder, span, names),
         _rushes(source) if now_ms < end_ms + 7 * _DAY_MS else None,
         None if before is None else before.learnt.rhythms,
     )
@@ -156,14 +162,14 @@ def reckon(source: Source, week: Week, check: Callable[[], None] = lambda: None)
         answers=answer_part(stories, names, _told(source, [one.newest.id for one in stories], span, now_ms)),
         false_alarms=false_part(stories),
         patrol=patrol_part(query, *span, names),
-        staffing=staff_part(query, span, stories, len(places.beats), settings.patrol, zone, source.folder),
+        staffing=staff_part(query, span, stories, len(places.beats), settings.patrol, zone, folder),
         devices=devices,
         quality=quality,
         learnt=learnt,
     )
 
 
-def _persons(source: Source) -> list[str]:
+def _persons(source: WeekSource) -> list[str]:
     """Return the names of all who are known, so that they can be left out."""
     found = [*roster_of(source.settings.patrol).officers.values()]
     if has_file(source.folder):
@@ -174,7 +180,7 @@ def _persons(source: Source) -> list[str]:
     return found
 
 
-def _past_week(source: Source, week: Week, length_ms: int | None) -> tuple[Week, Known]:
+def _past_week(source: WeekSource, week: Week, length_ms: int | None) -> tuple[Week, Known]:
     """Return what is known of a week before: as far into it as the one that is reckoned, which may still run."""
     begin_ms, end_ms = week.begin_ms(source.zone), week.end_ms(source.zone)
     until_ms = end_ms if length_ms is None else min(begin_ms + length_ms, end_ms)
@@ -207,7 +213,7 @@ def _unknown(known: Known) -> UnknownPart:
     )
 
 
-def _told(source: Source, alerts: list[str], span: tuple[int, int], now_ms: int) -> Told | None:
+def _told(source: WeekSource, alerts: list[str], span: tuple[int, int], now_ms: int) -> ToldSums | None:
     """Return who was told; None where nobody delivers, or receipts are not kept so long."""
     if span[0] < now_ms - source.settings.deliver.keep_days * _DAY_MS:
         return None
@@ -216,10 +222,10 @@ def _told(source: Source, alerts: list[str], span: tuple[int, int], now_ms: int)
     except OSError as error:
         _LOG.warning("the report of a week does not say who was told: %s", error)
         return None
-    return None if sums is None else Told(alerts=sums[0], messages=sums[1], open=sums[2])
+    return None if sums is None else ToldSums(alerts=sums[0], messages=sums[1], open=sums[2])
 
 
-def _rushes(source: Source) -> Rushes | None:
+def _rushes(source: WeekSource) -> Rushes | None:
     """Return the rushes that the models know now; None where no state of theirs can be read."""
     saved = read_saved(source.folder / "state", source.settings.pipeline.window_s)
     if not saved.counting:

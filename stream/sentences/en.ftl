@@ -2202,6 +2202,17 @@ board-error-work_failed = It could not be begun: { $detail }
 board-error-nothing_to_try = Nothing to try: change a setting, the models or the places.
 board-page-plan = Plan
 board-page-history = History
+board-page-report = Week
+board-report-print = Print
+board-report-choose = Week
+board-report-earlier = ‹ Earlier
+board-report-later = Later ›
+board-report-pdf = PDF
+board-report-html = HTML file
+board-report-waiting = The report is being made …
+board-report-lost = The report cannot be reached. Choose the week again.
+board-error-no_settings = This board was not told of the site's settings, which a report needs: start it with “patrolgrid up” or “patrolgrid board”.
+board-error-no_pdf = No PDF can be made here: { $detail }
 board-theme = Colours
 board-theme-dark = Dark
 board-theme-light = Light
@@ -2885,10 +2896,11 @@ report-grown = { $n ->
     [0] No model became old enough to judge this week.
     [one] One model became old enough to judge this week:
    *[other] { $n } models became old enough to judge this week:
-} { $young ->
-    [0] None is too young.
-    [one] One is still too young.
-   *[other] { $young } are still too young.
+}
+report-young = { $n ->
+    [0] No model is too young.
+    [one] One model is still too young.
+   *[other] { $n } models are still too young.
 }
 report-accepted = { $n ->
     [0] Nobody declared a new normal.

@@ -2017,6 +2017,17 @@ board-error-no_simulator = 本站点没有模拟器在运行。
 board-error-no_scenario = 没有情景 { $name }。
 board-error-work_failed = 无法启动：{ $detail }
 board-error-nothing_to_try = 没有可试的：请改一个设置、模型或点位。
+board-page-report = 周报
+board-report-print = 打印
+board-report-choose = 周
+board-report-earlier = ‹ 上一周
+board-report-later = 下一周 ›
+board-report-pdf = PDF
+board-report-html = HTML 文件
+board-report-waiting = 正在生成报告……
+board-report-lost = 无法取得报告。请重新选择一周。
+board-error-no_settings = 看板没有得到站点设置，无法生成报告：请用 “patrolgrid up” 或 “patrolgrid board” 启动。
+board-error-no_pdf = 这里无法生成 PDF：{ $detail }
 board-page-plan = 巡逻计划
 board-page-history = 告警记录
 board-theme = 配色
@@ -2643,9 +2654,10 @@ report-quality = 共收到 { $received } 条观测：迟到 { $late }，缺失 {
 report-grown = { $n ->
     [0] 本周没有模型达到可以判断的程度。
    *[other] 本周有 { $n } 个模型达到可以判断的程度：
-} { $young ->
+}
+report-young = { $n ->
     [0] 没有模型数据过少。
-   *[other] 仍有 { $young } 个模型数据过少。
+   *[other] 仍有 { $n } 个模型数据过少。
 }
 report-accepted = { $n ->
     [0] 没有人认可新的常态。

@@ -10,9 +10,10 @@ import msgspec
 
 from console.common import FoundSite, add_settings_arguments, print_json, print_table, safe, settings_of_site, texts_of
 from console.errors import CommandError
+from console.report.main_figures import heading, main_figures
 from console.report.pdf_file import write_pdf
-from console.report.reckoning import Source, week_report
-from console.report.report_page import heading, main_figures, page_of
+from console.report.reckoning import WeekSource, week_report
+from console.report.report_page import page_of
 from console.report.week import Week, read_week
 from deploy.settings import Settings
 from deploy.wiring import open_places
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
 def _week(options: argparse.Namespace, settings: Settings, site: FoundSite, texts: Sentences) -> int:
     places = open_places(settings, site.folder).load()
     with closing(StoreReader(site.store)) as reader:
-        source = Source(reader, settings, places, site.zone(settings))
+        source = WeekSource(reader, settings, places, site.zone(settings), site.folder)
         try:
             week: Week = source.last_week() if options.week is None else read_week(options.week)
             report = week_report(source, week)

@@ -5,7 +5,7 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from console.report.reckoning import Source
+from console.report.reckoning import WeekSource
 from console.report.week import Week
 from deploy.settings import load_settings, with_values
 from ingest.vocabulary import WindowStatus
@@ -123,4 +123,5 @@ def build(folder):
         site={"id": stores.SITE, "timezone": "Asia/Shanghai", "places": site / "places.geojson"},
         patrol={"officers": (f"p1: {OFFICER} 李伟",), "shifts": ("daily 08:00-16:00 @ p1: Day",)},
     )
-    return Source(StoreReader(site / "store.db", ZONE), settings, stores.places(f"Camera of {OFFICER} {PLATE}"), ZONE)
+    places = stores.places(f"Camera of {OFFICER} {PLATE}")
+    return WeekSource(StoreReader(site / "store.db", ZONE), settings, places, ZONE, site)

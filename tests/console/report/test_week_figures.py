@@ -8,7 +8,7 @@ import pytest
 
 from console.report.document import Spread, WeekReport
 from console.report.known_hours import most_in
-from console.report.reckoning import Source, kept_report, week_report
+from console.report.reckoning import WeekSource, kept_report, week_report
 from console.report.week import Week, read_week, spread, table, week_of
 from tests.console.report import report_site as site
 
@@ -21,7 +21,7 @@ def source(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="module")
-def report(source: Source) -> WeekReport:
+def report(source: WeekSource) -> WeekReport:
     return week_report(source, site.WEEK)
 
 
@@ -115,7 +115,7 @@ def test_neither_people_nor_plates_nor_notes_are_in_it(report: WeekReport):
         assert word not in text
 
 
-def test_a_week_that_is_over_is_kept_and_one_that_runs_is_not(source: Source, report: WeekReport):
+def test_a_week_that_is_over_is_kept_and_one_that_runs_is_not(source: WeekSource, report: WeekReport):
     assert kept_report(source.folder, site.WEEK) == report
     assert week_report(source, site.WEEK) == report
     running = week_report(source, site.WEEK.shifted(1))
