@@ -42,6 +42,7 @@ NOT_FOR_PEOPLE = {
     "console/deliver/channels/cap.py": "an alert's own language",
     "console/report/pictures.py": "drawings",
     "console/report/report_page.py": "markup",
+    "console/report/report_words.py": "markup",
     "deploy/grafana": "dashboards have languages of their own, and the rest is queries",
     "deploy/influx/downsampling.py": "queries",
     "deploy/station/example_places.py": "names of an example, in both languages",

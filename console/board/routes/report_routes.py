@@ -84,7 +84,7 @@ async def report_pdf(request: Request) -> Response:
 
 
 def _file(content: bytes, found: WeekReport, ending: str, media: str) -> Response:
-    name = f'attachment; filename="{found.site}-{found.week}.{ending}"'
+    name = f'attachment;filename="{found.site}-{found.week}.{ending}"'
     return Response(content, media_type=media, headers={"Content-Disposition": name})
 
 

@@ -80,7 +80,7 @@ def unpacked(pdf):
 
 def test_a_week_prints_on_three_sheets_with_chinese(board):
     answer = board.get("/api/report.pdf?week=2026-W48&lang=zh-CN")
-    assert answer.headers["content-disposition"] == 'attachment; filename="s1-2026-W48.pdf"'
+    assert answer.headers["content-disposition"] == 'attachment;filename="s1-2026-W48.pdf"'
     assert answer.content.startswith(b"%PDF")
     inside = unpacked(answer.content)
     assert b"+Noto-Sans-CJK-SC" in inside
