@@ -40,13 +40,13 @@ SITE = "quarter"
 ZONE = "Asia/Shanghai"
 BEGIN = "2026-10-19 00:00"
 """A Monday; the month ends on another one, at midnight."""
-DAYS = 35.0
+DAYS = 28.0
 SEED = 11
 STEP_MS = 60_000
 HOUR_MS = 3_600_000
 DOWN_H = (16 * 24 + 9, 17 * 24 + 21)
 """The node is down from and until so many hours after the beginning."""
-DARK_H = (30 * 24 + 4, 31 * 24 + 7)
+DARK_H = (23 * 24 + 4, 24 * 24 + 7)
 """A camera is dark."""
 SHIFTS = (("early", 6, 14), ("late", 14, 22))
 OFFICERS = ("p1", "p2", "p3")

@@ -16,8 +16,8 @@ from ingest.days.patrol_settings import PatrolSettings
 from ingest.places import load_places
 from tests.console.report.independent import Exports, differences, reckoned
 
-WEEKS = ("2026-W47", "2026-W45", "2026-W43")
-"""The last one, with four before it; that in which the node was down; the first one, with none before."""
+WEEKS = ("2026-W46", "2026-W45", "2026-W43")
+"""The last one, with three before it; that in which the node was down; the first one, with none before."""
 
 
 def main() -> int:

@@ -1755,6 +1755,7 @@ export-file = { $size ->
     [0] {""}
    *[other] {" "}in { $file } ({ COMPACT($size) } bytes)
 }
+export-unit = {" "}hours
 export-stopped = Stopped. { $file } is as it was.
 
 ## The command line: backtest, record, edge

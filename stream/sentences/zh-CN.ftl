@@ -1602,6 +1602,7 @@ export-file = { $size ->
     [0] {""}
    *[other] ，已写入 { $file }（{ COMPACT($size) }字节）
 }
+export-unit = {" "}小时
 export-stopped = 已停止，{ $file } 保持原样。
 
 ## 命令行：backtest、record、edge

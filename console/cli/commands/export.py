@@ -47,7 +47,7 @@ Works while the node runs. A file is there when it is whole, and not before. doc
 _FILTERS: Final = ("beat", "device", "kind", "metric")
 _STDOUT: Final = Path("-")
 _ALL_MS: Final = 2**62
-_DAY_MS: Final = 86_400_000
+_HOUR_MS: Final = 3_600_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
             closing(StoreReader(site.store, zone)) as reader,
             StopRequest() as stop,
             _opened(options, columns, site.id, zone) as writer,
-            progress_bar(options, desc=options.table, unit=" days", leave=False) as show,
+            progress_bar(options, desc=options.table, unit=texts("export-unit"), leave=False) as show,
         ):
             rows = 0
             for portion in _portions(table, reader, asked, stop, show):
@@ -152,12 +152,12 @@ def _taken(values: Values, rows: NDArray[np.intp]) -> Values:
 
 
 def _portions(table: Table, reader: StoreReader, asked: Asked, stop: StopRequest, show: Progress) -> Iterator[Portion]:
-    """Yield what the table has, and show how many days of it are done. Raises KeyboardInterrupt when told to stop."""
+    """Yield what the table has, and show how many hours of it are done. Raises KeyboardInterrupt when told to stop."""
     end_ms = min(asked.until_ms, reader.progress()["now_ms"])
     begin_ms: float = asked.since_ms
     for portion, reached_ms in table.read(reader, asked, PORTION):
         begin_ms = begin_ms or float(portion["timestamp"][0])
-        show(*(round((one - begin_ms) / _DAY_MS) for one in (reached_ms, max(end_ms, reached_ms))))
+        show(*(round((one - begin_ms) / _HOUR_MS) for one in (reached_ms, max(end_ms, reached_ms))))
         yield portion
         if stop.asked:
             raise KeyboardInterrupt
