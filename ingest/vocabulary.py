@@ -116,6 +116,9 @@ class LevelState(IntEnum):
     """The level has crept away for days."""
 
 
+LEVEL_STATE_NAMES: Final = {state.value: state.name.lower() for state in LevelState}
+
+
 AnomalyDirection = Literal["surge", "deficit", "hazard", "dead"]
 Severity = Literal["info", "warning", "critical"]
 SEVERITY_RANK: Final[dict[Severity, int]] = {"info": 0, "warning": 1, "critical": 2}

@@ -24,6 +24,8 @@ PAGES: Final = (
     Page("/alert", "alert.html", "alerts", in_menu=False),
     Page("/bench", "bench.html", "bench"),
     Page("/report", "report.html", "report"),
+    Page("/devices", "devices.html", "alerts"),
+    Page("/device", "device.html", "alerts", in_menu=False),
     Page("/patrol", "patrol.html", "did", in_menu=False),
 )
 DOORS: Final = ("/signin", "/go", "/password")

@@ -46,6 +46,9 @@ class JustHeard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     word: str = ""
     """The status, the fault, or the reason why it was refused."""
     detail: str = ""
+    why: str = ""
+    advice: str = ""
+    """The reason in words, and what to do about it; in the reader's language, where somebody reads."""
     topic: str = ""
     """Of what was refused: it may not be the device's own."""
     times: int = 1

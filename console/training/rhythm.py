@@ -32,6 +32,8 @@ class DayCurve(msgspec.Struct, frozen=True, kw_only=True):
     """0 is Monday."""
     kind: int
     """Kind of day: 0 working day, 1 Saturday, 2 day of rest."""
+    midnight_ms: int
+    """When the next such day begins, epoch ms."""
     expected: list[float]
     lower: list[float]
     """Central 99 % band, with `upper`."""
@@ -95,13 +97,15 @@ def _rhythm(saved: SavedState, calendar: Calendar, learnt: _Learnt) -> Rhythm:
         curve = _day(model, midnight, step_s)
         of = int(calendar.local(midnight + _DAY_S * 500)[0])
         said = (np.round(values, 3).tolist() for values in curve)
-        week.append(DayCurve(weekday=weekday, kind=of, expected=next(said), lower=next(said), upper=next(said)))
+        expected, lower, upper = said
+        week.append(
+            DayCurve(weekday=weekday, kind=of, midnight_ms=midnight, expected=expected, lower=lower, upper=upper)
+        )
     known = saved.models.get(learnt.name)
     days = [0.0] * DAY_CLASSES
     if known is not None:
         seen = known.evidence.reshape(DAY_CLASSES, -1).sum(axis=1) * model.window_s / _DAY_S
         days = [round(float(one), 1) for one in seen]
-    expected = np.array([one.expected for one in week])
     return Rhythm(
         kind=KIND_NAMES[Kind(kind)],
         metric=metric,
@@ -109,7 +113,7 @@ def _rhythm(saved: SavedState, calendar: Calendar, learnt: _Learnt) -> Rhythm:
         learnt_days=days,
         unknown=[number for number, one in enumerate(days) if one < _KNOWN_DAYS],
         days=week,
-        rushes=rushes_of(expected, step_s) if isinstance(model, CountBaseline) and len(week) == 7 else [],
+        rushes=rushes_of(np.array([one.expected for one in week]), step_s) if isinstance(model, CountBaseline) and len(week) == 7 else [],
     )
 
 

@@ -182,5 +182,7 @@ def test_who_is_no_engineer_sees_how_a_device_is_and_not_how_it_gets_in(boards):
     assert duty.get("/api/registry/gate-01").status_code == 403
     assert duty.post("/api/registry/gate-01/retire", json={}).status_code == 403
     assert duty.get("/api/device/gate-01/heard").json() == {"after": "", "known": False, "heard": []}
-    assert duty.get("/api/device/gate-01/rhythm").json() == {"state_ms": 0, "problem": "", "rhythms": []}
+    assert duty.get("/api/device/gate-01/rhythm").json() == {
+        "state_ms": 0, "problem": "", "window_s": 300, "rhythms": [],
+    }  # fmt: skip
     assert boards["engineer"].get("/api/registry/nobody").status_code == 404

@@ -14,9 +14,9 @@ from console.board.answers import ApiError, json_response, language_of
 from console.board.hub import Board, board_of
 from console.board.operations import Body, Operation, Query, asked, told
 from console.board.who import who_of
-from console.common import FoundSite
+from console.common import FoundSite, reason_in_words
 from console.devices.device_lines import Connecting, connecting
-from console.devices.just_heard import LatelyHeard, Mark, lately_heard
+from console.devices.just_heard import JustHeard, LatelyHeard, Mark, lately_heard
 from console.devices.registry import CODE_HOURS, Registry, Row
 from console.devices.waiting import Unbound
 from console.errors import CommandError
@@ -137,6 +137,7 @@ class Learnt(msgspec.Struct, frozen=True, kw_only=True):
     state_ms: int
     """The site's time of the saved state that they are read from, epoch ms; 0 where there is none."""
     problem: str
+    window_s: int
     rhythms: list[Rhythm]
 
 
@@ -304,11 +305,14 @@ async def heard(request: Request) -> Response:
     )
     found = await anyio.to_thread.run_sync(look)
     texts = Sentences(language_of(request))
-    return json_response(
-        msgspec.structs.replace(
-            found, heard=[msgspec.structs.replace(one, detail=texts.told(one.detail)) for one in found.heard]
-        )
-    )
+    return json_response(msgspec.structs.replace(found, heard=[_in_words(one, texts) for one in found.heard]))
+
+
+def _in_words(one: JustHeard, texts: Sentences) -> JustHeard:
+    if one.what != "refused":
+        return one
+    why, advice = reason_in_words(texts, one.word), texts(f"reason-do-{one.word}")
+    return msgspec.structs.replace(one, why=why, advice=advice, detail=texts.told(one.detail))
 
 
 async def rhythm(request: Request) -> Response:
@@ -319,7 +323,8 @@ async def rhythm(request: Request) -> Response:
     def look() -> Learnt:
         saved = read_saved(_folder(board) / "state", settings.pipeline.window_s)
         found = rhythms(saved, days_of(settings), settings.pipeline.window_s, device)
-        return Learnt(state_ms=saved.now_ms, problem=saved.problem, rhythms=found)
+        window_s = settings.pipeline.window_s
+        return Learnt(state_ms=saved.now_ms, problem=saved.problem, window_s=window_s, rhythms=found)
 
     # One at a time, and on no thread that others wait for: a large site's state takes seconds to read.
     learnt = await anyio.to_thread.run_sync(look, limiter=board.reading)

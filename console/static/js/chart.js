@@ -38,17 +38,17 @@ function offsetAt(ms, zone) {
 /** Return how many a window has counted; null where nobody counted, and only the model has something to say. */
 export const counts = (w) => (w.n === 0 ? null : (w.in ?? 0) + (w.out ?? 0));
 
-/** Turn a store's windows into points: what was seen, and what was expected. */
-export function points(kind, windows) {
+/** Turn a store's windows into points: what was seen, and what was expected; of readings the `usual` range, if asked. */
+export function points(kind, windows, { usual = false } = {}) {
   return windows.map((w) => {
     const counted = kind === "count" || kind === "gate";
     return {
       at: w.start,
       y: counted ? counts(w) : w.mean ?? (kind === "state" ? w.n : null),
-      low: kind === "level" ? w.low : w.lower,
-      high: kind === "level" ? w.high : w.upper,
+      low: kind === "level" && !usual ? w.low : w.lower,
+      high: kind === "level" && !usual ? w.high : w.upper,
       expected: w.expected,
-      state: kind === "count" ? w.state : "normal",
+      state: kind === "count" || (kind === "level" && usual) ? w.state : "normal",
       open: w.status === "open",
       row: w,
     };
@@ -126,7 +126,7 @@ export class BandChart {
 
   summary() {
     const { points: all, label } = this.data;
-    const odd = all.filter((p) => p.state === "surge" || p.state === "deficit" || p.state === "dead").length;
+    const odd = all.filter((p) => p.state !== "normal" && p.state !== "young").length;
     return all.length ? t("chart-summary", { label, n: all.length, odd }) : t("chart-empty", { label });
   }
 
@@ -173,7 +173,7 @@ export class BandChart {
   words(p) {
     const unit = this.data.unit ? ` ${this.data.unit}` : "";
     const rows = [`${minutes(p.at)}–${minutes(p.at + this.step)}`];
-    if (p.y === null) rows.push("—");
+    if (p.y === null) rows.push(...(this.data.plan ? [] : ["—"]));
     else if (this.data.kind === "count" || this.data.kind === "gate") {
       rows.push(t("chart-inout", { total: number(p.y), into: number(p.row.in), out: number(p.row.out) }));
     } else rows.push(`${number(p.y)}${unit}`);
@@ -211,6 +211,7 @@ function band(run, x, y) {
 /** An odd window's mark: a triangle up for a surge, down for a deficit, a cross for dead; a ring while it is open. */
 function mark(p, x, y) {
   const shapes = { surge: `M${x - 5} ${y + 4}h10l-5-9z`, deficit: `M${x - 5} ${y - 4}h10l-5 9z`, dead: `M${x - 4} ${y - 4}l8 8m0-8l-8 8` };
-  if (shapes[p.state]) return svg("path", { class: `mark mark-${p.state}${p.open ? " mark-open" : ""}`, d: shapes[p.state] });
+  const like = { high: "surge", step: "surge", drift: "surge", low: "deficit", stuck: "dead" }[p.state] ?? p.state;
+  if (shapes[like]) return svg("path", { class: `mark mark-${like}${p.open ? " mark-open" : ""}`, d: shapes[like] });
   return p.open ? svg("circle", { class: "mark-ring", cx: x, cy: y, r: 4 }) : null;
 }

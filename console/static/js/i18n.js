@@ -27,6 +27,7 @@ export async function setLanguage(wanted, { remembered = false } = {}) {
   if (remembered) remember(KEY, wanted);
   document.documentElement.lang = wanted;
   for (const node of document.querySelectorAll("[data-i18n]")) node.textContent = t(node.dataset.i18n);
+  for (const node of document.querySelectorAll("[data-i18n-placeholder]")) node.placeholder = t(node.dataset.i18nPlaceholder);
   for (const node of document.querySelectorAll("[data-i18n-label]")) node.setAttribute("aria-label", t(node.dataset.i18nLabel));
 }
 
@@ -78,6 +79,7 @@ function moment(name, options) {
 export const seconds = (ms) => moment("s", { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(ms);
 export const minutes = (ms) => moment("m", { hour: "2-digit", minute: "2-digit" }).format(ms);
 export const day = (ms) => moment("d", { weekday: "short", day: "numeric", month: "long" }).format(ms);
+export const weekday = (ms) => moment("wd", { weekday: "short" }).format(ms);
 export const shortDay = (ms) => moment("sd", { day: "numeric", month: "short" }).format(ms);
 
 /** Return the day of the site as computers write it: 2026-11-27. */

@@ -13,6 +13,8 @@ export const state = {
   lostAt: 0, // site time at which the link was lost
   selected: null, // device id
   officer: "",
+  busy: false, // somebody is in the middle of something that a page beginning again would take away
+  stale: false, // the places were edited meanwhile
   incidents: { rows: [], categories: {} }, // of the last days, newest first
 };
 
@@ -32,7 +34,10 @@ export function siteNow() {
 /** Take an overview, whole or partial. */
 export function take(look) {
   if (look.partial && state.overview) look.devices = { ...state.overview.devices, ...look.devices };
-  if (state.site && look.places !== state.site.places) return location.reload(); // beats or devices were edited
+  if (state.site && look.places !== state.site.places) {
+    if (!state.busy) return location.reload(); // beats or devices were edited
+    state.stale = true;
+  }
   state.overview = look;
   state.heardAt = performance.now();
   emit("change");

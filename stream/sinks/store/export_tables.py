@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.vocabulary import KIND_NAMES, STATE_NAMES, STATUS_NAMES, Kind, LevelState
+from ingest.vocabulary import KIND_NAMES, LEVEL_STATE_NAMES, STATE_NAMES, STATUS_NAMES, Kind
 from stream.sentences import OUTSIDE, Why, numbers_of
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import Row, StoreReader
@@ -22,7 +22,6 @@ from stream.sinks.store.window_view import PART_COLUMNS, whole
 PORTION: Final = 20_000
 """Rows that are read at a time."""
 _YOUNG: Final = "young"
-_LEVEL_STATES: Final = {state.value: state.name.lower() for state in LevelState}
 _BY_NAME: Final = frozenset({"officer_help"})
 """Kinds of alerts whose sentences name a person, and say what that person wrote."""
 
@@ -238,7 +237,7 @@ def _window_columns(reader: StoreReader, table: NDArray[np.float64]) -> Portion:
 
 def _states(state: NDArray[np.float64], level: NDArray[np.bool_]) -> Coded:
     """Return the names of states, which are others for levels than for counts; young where there is none."""
-    names = [one.get(code, str(code)) for one in (STATE_NAMES, _LEVEL_STATES) for code in range(256)]
+    names = [one.get(code, str(code)) for one in (STATE_NAMES, LEVEL_STATE_NAMES) for code in range(256)]
     codes = np.where(np.isnan(state), names.index(_YOUNG), np.nan_to_num(state) + 256 * level)
     return Coded(codes.astype(np.int64), names)
 
