@@ -309,6 +309,8 @@ class Board:
     """And reports of a week."""
     reports: dict[Week, WeekReport] = field(default_factory=dict)
     """Those that were asked for last."""
+    rhythms: dict[str, tuple[str, Any]] = field(default_factory=dict)
+    """Device → the saved state that was looked into, and what was found (`routes.registry_routes`)."""
     taken: dict[str, None] = field(default_factory=dict)
     """Presses of buttons that the broker has, the newest of them, see `console.board.who.noted_order`."""
 

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -38,7 +38,8 @@ class CommandLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line for a shell. ``$PASSWORD`` and ``$TOKEN`` stand for secrets."""
 
     what: str
-    """``publish``, ``here`` (on the station itself), ``certificate``, ``status``, ``post``, ``listen`` or ``read``."""
+    """``publish``, ``open`` (where nobody asks for an account), ``here`` (on the station itself), ``certificate``,
+    ``status``, ``post``, ``listen`` or ``read``."""
     text: str
 
 
@@ -47,8 +48,8 @@ class Connecting(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     topic: str
-    accounts: bool
-    """Whether accounts are at a broker that `patrolgrid init` has set up."""
+    accounts: Literal["here", "elsewhere", "none"]
+    """Whether accounts are at a broker that `patrolgrid init` has set up, at another one, or nobody asks for any."""
     row: Row
     doors: list[DeviceDoor]
     fingerprint: str
@@ -103,14 +104,19 @@ def connecting(
     said = json.dumps(example(found, _TS), ensure_ascii=False, separators=(",", ":"))
     message = said.replace(f'"{_TS}"', f"'{_NOW}'" if now_ms is None else str(now_ms))
     status = '{"state":"online"}'
-    with_account = registry.has_accounts or settings.broker.mode == "external"
+    accounts: Literal["here", "elsewhere", "none"] = "here" if registry.has_accounts else "elsewhere"
+    if settings.broker.mode == "embedded":
+        accounts = "none"
     lines = []
     for door in doors:
-        pub = _mosquitto(door, device, with_account=with_account)
-        lines.append(_line(_way(door, doors), f"{pub} -t {topic} -m '{message}'"))
+        pub = _mosquitto(door, device, with_account=accounts != "none")
+        lines.append(_line("open" if accounts == "none" else _way(door, doors), f"{pub} -t {topic} -m '{message}'"))
     status_topic = topics.status(settings.site.id, found.beat, device)
     lines.append(
-        _line("status", f"{_mosquitto(doors[0], device, with_account=with_account)} -r -t {status_topic} -m '{status}'")
+        _line(
+            "status",
+            f"{_mosquitto(doors[0], device, with_account=accounts != 'none')} -r -t {status_topic} -m '{status}'",
+        )
     )
     lines += [_line("post", _post(one.match, device)) for one in found.bindings if one.match.startswith("/")]
     lines.append(_line("listen", shlex.join(["patrolgrid", "listen", device])))
@@ -119,7 +125,7 @@ def connecting(
     for one in bindings:
         del one["device"]
     return Connecting(
-        id=device, topic=topic, accounts=registry.has_accounts,
+        id=device, topic=topic, accounts=accounts,
         row=next(row for row in registry.rows() if row.id == device), doors=doors, fingerprint=fingerprint,
         password_file=file, bindings=bindings,
         message=json.dumps(example(found, now_ms or 0), ensure_ascii=False), lines=lines,

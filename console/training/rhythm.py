@@ -20,6 +20,7 @@ from models.state import ROW, State, StateError
 
 _DAY_S: Final = 86_400
 _STEP_S: Final = 600
+_WEEK: Final = 7
 _KNOWN_DAYS: Final = 0.3
 """Less of a kind of day is not worth calling learnt."""
 Model = CountBaseline | LevelBaseline
@@ -56,76 +57,80 @@ class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Learnt(NamedTuple):
-    name: Name
+    """The models of one kind that a device has, as the rows of one."""
+
+    names: list[Name]
     model: Model
 
 
 def rhythms(saved: SavedState, calendar: Calendar, window_s: int, device: str) -> list[Rhythm]:
     """Return what is known of the weeks of a device's series; nothing for what has no model."""
-    return [_rhythm(saved, calendar, one) for one in _models(saved, calendar, window_s, device)]
+    return [one for learnt in _models(saved, calendar, window_s, device) for one in _weeks(saved, calendar, learnt)]
 
 
 def _models(saved: SavedState, calendar: Calendar, window_s: int, device: str) -> Iterator[_Learnt]:
     for kind, portions in ((Kind.COUNT, saved.counting), (Kind.LEVEL, saved.leveling)):
         for names, state in portions:
-            for row, name in enumerate(names):
-                if name[0] != device:
-                    continue
-                model: Model = (CountBaseline if kind is Kind.COUNT else LevelBaseline)(window_s, calendar)
-                try:
-                    model.restore(_row_of(state, model, row))
-                except (StateError, ValueError, TypeError, KeyError):
-                    continue  # of another version: `SavedState.problem` says so where nothing else can be read
-                yield _Learnt(name, model)
+            rows = [row for row, name in enumerate(names) if name[0] == device]
+            if not rows:
+                continue
+            model: Model = (CountBaseline if kind is Kind.COUNT else LevelBaseline)(window_s, calendar)
+            try:
+                model.restore(_some_of(state, model, rows))
+            except (StateError, ValueError, TypeError, KeyError):
+                continue  # of another version: `SavedState.problem` says so where nothing else can be read
+            yield _Learnt([names[row] for row in rows], model)
 
 
-def _row_of(state: State, model: Model, row: int) -> State:
-    """Return the state of one series: a large site's models as a whole are hundreds of megabytes."""
+def _some_of(state: State, model: Model, rows: list[int]) -> State:
+    """Return the state of some series: a large site's models as a whole are hundreds of megabytes."""
     columns = model.capture().columns
     dims = {path: one.dim for path, one in columns.items() if one.axis == ROW.name}
     return State(
         state.values,
-        {path: held.take([row], axis=dims[path]) if path in dims else held for path, held in state.arrays.items()},
+        {path: held.take(rows, axis=dims[path]) if path in dims else held for path, held in state.arrays.items()},
     )
 
 
-def _rhythm(saved: SavedState, calendar: Calendar, learnt: _Learnt) -> Rhythm:
-    model, (_, kind, metric) = learnt.model, learnt.name
+def _weeks(saved: SavedState, calendar: Calendar, learnt: _Learnt) -> Iterator[Rhythm]:
+    model = learnt.model
     step_s = max(model.window_s, _STEP_S if isinstance(model, CountBaseline) else BIN_S)
-    week = []
-    for weekday, midnight in sorted(ordinary_days(calendar, saved.now_ms).items()):
-        curve = _day(model, midnight, step_s)
-        of = int(calendar.local(midnight + _DAY_S * 500)[0])
-        said = (np.round(values, 3).tolist() for values in curve)
-        expected, lower, upper = said
-        week.append(
-            DayCurve(weekday=weekday, kind=of, midnight_ms=midnight, expected=expected, lower=lower, upper=upper)
+    weekdays = sorted(ordinary_days(calendar, saved.now_ms).items())
+    curves = [_day(model, midnight, step_s, len(learnt.names)) for _, midnight in weekdays]
+    for row, name in enumerate(learnt.names):
+        week = []
+        for (weekday, midnight), curve in zip(weekdays, curves, strict=True):
+            expected, lower, upper = np.round(curve[..., row], 3).tolist()
+            kind = int(calendar.local(midnight + _DAY_S * 500)[0])
+            week.append(
+                DayCurve(weekday=weekday, kind=kind, midnight_ms=midnight, expected=expected, lower=lower, upper=upper)
+            )
+        known = saved.models.get(name)
+        days = [0.0] * DAY_CLASSES
+        if known is not None:
+            seen = known.evidence.reshape(DAY_CLASSES, -1).sum(axis=1) * model.window_s / _DAY_S
+            days = [round(float(one), 1) for one in seen]
+        counts = isinstance(model, CountBaseline) and len(week) == _WEEK
+        yield Rhythm(
+            kind=KIND_NAMES[Kind(name[1])],
+            metric=name[2],
+            step_s=step_s,
+            learnt_days=days,
+            unknown=[number for number, one in enumerate(days) if one < _KNOWN_DAYS],
+            days=week,
+            rushes=rushes_of(np.array([one.expected for one in week]), step_s) if counts else [],
         )
-    known = saved.models.get(learnt.name)
-    days = [0.0] * DAY_CLASSES
-    if known is not None:
-        seen = known.evidence.reshape(DAY_CLASSES, -1).sum(axis=1) * model.window_s / _DAY_S
-        days = [round(float(one), 1) for one in seen]
-    return Rhythm(
-        kind=KIND_NAMES[Kind(kind)],
-        metric=metric,
-        step_s=step_s,
-        learnt_days=days,
-        unknown=[number for number, one in enumerate(days) if one < _KNOWN_DAYS],
-        days=week,
-        rushes=rushes_of(np.array([one.expected for one in week]), step_s) if isinstance(model, CountBaseline) and len(week) == 7 else [],
-    )
 
 
-def _day(model: Model, midnight: int, step_s: int) -> NDArray[np.float64]:
-    """Return what is expected of the windows of a day, (expected, lower, upper) × steps."""
+def _day(model: Model, midnight: int, step_s: int, rows: int) -> NDArray[np.float64]:
+    """Return what is expected of the windows of a day, (expected, lower, upper) × steps × rows."""
+    every, none, whole = np.arange(rows), np.zeros(rows), np.ones(rows)
     found = []
-    for step in range(_DAY_S // step_s):
-        at = midnight + step * step_s * 1000
+    for at in range(midnight, midnight + _DAY_S * 1000, step_s * 1000):
         if isinstance(model, CountBaseline):
-            count = model.test([0], at, [0.0], [1.0])
-            found.append((count.expected[0], count.lower[0], count.upper[0]))
+            count = model.test(every, at, none, whole)
+            found.append((count.expected, count.lower, count.upper))
         else:
-            level = model.unseen([0], at)
-            found.append((level.expected[0], level.lower[0], level.upper[0]))
-    return np.array(found, dtype=np.float64).T
+            level = model.unseen(every, at)
+            found.append((level.expected, level.lower, level.upper))
+    return np.array(found, dtype=np.float64).transpose(1, 0, 2)

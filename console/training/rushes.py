@@ -100,7 +100,7 @@ def ordinary_days(calendar: Calendar, now_ms: int) -> dict[int, int]:
         noon = now_ms + ahead * _DAY_S * 1000
         day = calendar.day(calendar.day_number(noon))
         if day.as_usual and not day.holiday and not day.bridge:
-            days.setdefault(day.weekday, noon - calendar.instant(noon)[1] * 1000)
+            days.setdefault(day.weekday, noon - calendar.instant(noon)[1] * 1000 - noon % 1000)
     return days
 
 

@@ -2279,6 +2279,12 @@ board-solver-search = by search
 board-solver-greedy = by the simple method (greedy)
 board-dock-label = Details
 board-dock-close = Close details
+   *[other] { $shown } devices
+}
+   *[other] certificate ends in { $n } days
+}
+   *[other] { $n } times that were not as usual
+}
 # Devices: all of them, and the page of one.
 board-page-devices = Devices
 board-registry-title = Devices

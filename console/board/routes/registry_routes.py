@@ -32,6 +32,8 @@ from stream.sinks.store.tables import StoreError
 T = TypeVar("T")
 _NOBODY: Final = "board"
 """Who it was, where the site has no accounts."""
+_MOST_KEPT: Final = 16
+"""Devices whose rhythm is kept until the node saves another state."""
 _CHANGES: Final = ("409 registry", "422 registry", "503 no_registry", "503 registry")
 Words = Annotated[str, msgspec.Meta(max_length=200)]
 Lon = Annotated[float, msgspec.Meta(ge=-180, le=180)]
@@ -321,10 +323,18 @@ async def rhythm(request: Request) -> Response:
     settings = _settings(board)
 
     def look() -> Learnt:
+        newest = max((path.name for path in (_folder(board) / "state").glob("*.pgs")), default="")
+        state, kept = board.rhythms.get(device, ("", None))
+        if isinstance(kept, Learnt) and state == newest:
+            return kept
         saved = read_saved(_folder(board) / "state", settings.pipeline.window_s)
         found = rhythms(saved, days_of(settings), settings.pipeline.window_s, device)
         window_s = settings.pipeline.window_s
-        return Learnt(state_ms=saved.now_ms, problem=saved.problem, window_s=window_s, rhythms=found)
+        learnt = Learnt(state_ms=saved.now_ms, problem=saved.problem, window_s=window_s, rhythms=found)
+        board.rhythms[device] = newest, learnt
+        if len(board.rhythms) > _MOST_KEPT:
+            del board.rhythms[next(iter(board.rhythms))]
+        return learnt
 
     # One at a time, and on no thread that others wait for: a large site's state takes seconds to read.
     learnt = await anyio.to_thread.run_sync(look, limiter=board.reading)

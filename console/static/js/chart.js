@@ -41,6 +41,7 @@ export const counts = (w) => (w.n === 0 ? null : (w.in ?? 0) + (w.out ?? 0));
 /** Turn a store's windows into points: what was seen, and what was expected; of readings the `usual` range, if asked. */
 export function points(kind, windows, { usual = false } = {}) {
   return windows.map((w) => {
+    if (usual && w.state === "young") w = { ...w, expected: null, lower: null, upper: null }; // it does not know yet
     const counted = kind === "count" || kind === "gate";
     return {
       at: w.start,
@@ -109,7 +110,7 @@ export class BandChart {
       ]).flat(),
       times.map((at) => [
         svg("line", { class: "grid", x1: x(at), x2: x(at), y1: height - PAD.bottom, y2: height - PAD.bottom + 4 }),
-        svg("text", { class: "tick", x: Math.min(x(at), width - 22), y: height - 7, "text-anchor": "middle" }, isMidnight(at) ? shortDay(at) : minutes(at)),
+        svg("text", { class: "tick", x: Math.min(x(at), width - 22), y: height - 7, "text-anchor": "middle" }, isMidnight(at) && !this.data.plan ? shortDay(at) : minutes(at)),
       ]).flat(),
       runs.map((run) => band(run, middle, y)),
       runs.map((run) => path("expected", run.filter((p) => p.expected !== null && p.expected !== undefined), middle, y, "expected")),

@@ -31,8 +31,8 @@ function bindingOf(one) {
 export function connectsView(way) {
   const row = (name, ...value) => [el("dt", {}, t(name)), el("dd", {}, ...value)];
   const mono = (text) => el("span", { class: "mono" }, text);
-  const doors = way.doors.map((one) => el("div", {}, mono(`${one.host}:${one.port}`), " ", [one.tls ? "TLS" : t("connects-plain"), one.certificates ? word("by", "certificate") : way.accounts ? word("by", "password") : ""].filter(Boolean).join(" · ")));
-  const account = !way.accounts ? t("registry-elsewhere") : way.row.connects.length ? way.row.connects.map((one) => word("by", one)).join(" + ") : t("registry-no_way");
+  const doors = way.doors.map((one) => el("div", {}, mono(`${one.host}:${one.port}`), " ", [one.tls ? "TLS" : t("connects-plain"), one.certificates ? word("by", "certificate") : way.accounts !== "none" ? word("by", "password") : ""].filter(Boolean).join(" · ")));
+  const account = way.accounts !== "here" ? word("accounts", way.accounts) : way.row.connects.length ? way.row.connects.map((one) => word("by", one)).join(" + ") : t("registry-no_way");
   return el(
     "div",
     { class: "heard" },
@@ -40,7 +40,7 @@ export function connectsView(way) {
       "dl",
       { class: "facts-list" },
       row("connects-topic", mono(way.topic)),
-      row("connects-account", mono(way.id), ` · ${account}`),
+      row("connects-account", way.accounts !== "none" && mono(way.id), way.accounts !== "none" && " · ", account),
       way.row.days !== null && row("connects-certificate", t("registry-days", { n: way.row.days })),
       way.row.code_until_ms > 0 && row("connects-code", t("registry-code_out", { time: when(way.row.code_until_ms, Date.now()) })),
       way.password_file && row("connects-password_file", mono(way.password_file)),
@@ -50,6 +50,6 @@ export function connectsView(way) {
     way.bindings.length > 0 && el("div", {}, el("h3", {}, t("connects-bindings")), el("ul", { class: "bindings" }, way.bindings.map(bindingOf))),
     block(t("connects-message"), way.message),
     way.lines.map((one) => block(t(`connects-line_${one.what}`), one.text)),
-    el("p", { class: "muted" }, t(way.accounts ? "connects-secret" : "connects-no_secret")),
+    el("p", { class: "muted" }, t(way.accounts === "none" ? "connects-no_secret" : "connects-secret")),
   );
 }

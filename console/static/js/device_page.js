@@ -82,7 +82,7 @@ function actions(device) {
         dialog.addEventListener("close", () => location.assign("/devices"));
       },
     });
-  const accounts = Boolean(way?.accounts);
+  const accounts = way?.accounts === "here";
   return el("div", { class: "actions" }, button("registry-name", rename), button("registry-move", move), accounts && button("registry-sheet", () => askSheet(id)), accounts && button("registry-replace", replace), button("registry-retire", retire, "danger"));
 }
 
@@ -108,7 +108,7 @@ function drawWho() {
       row("device-quality", health && heard() ? percent(health.quality) : "—", trouble.length && health ? "bad" : ""),
       trouble.length > 0 && row("device-trouble", trouble.map((one) => word("trouble", one)).join(t("list-comma")), "bad"),
       health && row("device-counts", t("device-counted", { received: number(health.received), missing: number(health.missing), late: number(health.late), duplicate: number(health.duplicate) })),
-      health && row("device-skew", Math.abs(health.skew_s) > 5 ? t("span-s", { n: number(health.skew_s, 0) }) : t("device-clock_right")),
+      health && row("device-clock", Math.abs(health.skew_s) > 5 ? t("span-s", { n: number(health.skew_s, 0) }) : t("device-clock_right")),
       agent && row("device-agent", t("device-agent_said", { version: agent.version, time: when(agent.at_ms, siteNow()), queue: number(agent.queue, 0) })),
       row("registry-where", el("span", { class: "mono" }, `${device.lon.toFixed(6)}, ${device.lat.toFixed(6)}`)),
     ),
@@ -177,8 +177,8 @@ function drawHistory() {
       el("div", { class: "keys" }, key(modelled ? "seen" : "bar", seen), modelled && key("expected", t("chart-key_expected")), modelled && key("band", t("chart-key_band"))),
     ),
     chart.node,
-    modelled && (odd.length ? el("div", {}, el("h3", {}, t("history-odd", { n: odd.length })), el("ol", { class: "odd-times" }, odd.slice(0, ODD_SHOWN).map((run) => oddLine(run, one))), odd.length > ODD_SHOWN && el("p", { class: "muted" }, t("history-odd_more", { n: odd.length - ODD_SHOWN }))) : el("p", { class: "muted" }, t(young === one.windows.length ? "history-all_young" : "history-no_odd"))),
-    young > 0 && young < one.windows.length && el("p", { class: "muted" }, t("history-young", { n: young, all: one.windows.length })),
+    modelled && young < one.windows.length && (odd.length ? el("div", {}, el("h3", {}, t("history-odd", { n: odd.length })), el("ol", { class: "odd-times" }, odd.slice(0, ODD_SHOWN).map((run) => oddLine(run, one))), odd.length > ODD_SHOWN && el("p", { class: "muted" }, t("history-odd_more", { n: odd.length - ODD_SHOWN }))) : el("p", { class: "muted" }, t(young ? "history-no_odd_judged" : "history-no_odd"))),
+    modelled && young > 0 && el("p", { class: "muted" }, young < one.windows.length ? t("history-young", { n: young, all: one.windows.length }) : t("history-all_young")),
     changes,
   );
   requestAnimationFrame(() => chart.show({ points: points(one.kind, one.windows, { usual: true }), from: data.since_ms, until: data.until_ms, zone: state.site.timezone, label, unit, kind: one.kind }));
@@ -290,9 +290,9 @@ async function start() {
   bus.addEventListener("change", () => load(false));
   bus.addEventListener("language", loadOnce);
   draw();
+  keepUp();
   listening.start();
   await Promise.all([load(), loadOnce()]);
-  keepUp();
 }
 
 if (id) start();

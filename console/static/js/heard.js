@@ -34,6 +34,7 @@ export class HeardView {
     this.messages = [];
     this.known = true;
     this.failed = "";
+    this.arrivedAt = -Infinity; // by this machine's clock: the site's may run faster
     this.light = el("p", { class: "just", role: "status" }, el("i", { "aria-hidden": "true" }), el("span", {}));
     this.list = el("ol", { class: "messages", tabindex: 0 });
     this.title = el("h2", {});
@@ -53,6 +54,8 @@ export class HeardView {
       const answer = await get(`/api/device/${encodeURIComponent(this.device)}/heard${this.after ? `?after=${this.after}` : ""}`);
       [this.after, this.known, this.failed] = [answer.after, answer.known, ""];
       if (answer.heard.length) {
+        const first = !this.messages.length;
+        if (!first || siteNow() - answer.heard[answer.heard.length - 1].at_ms < NOW_MS) this.arrivedAt = performance.now();
         this.messages = [...answer.heard.reverse(), ...this.messages].slice(0, SHOWN);
         this.drawList();
       }
@@ -73,7 +76,7 @@ export class HeardView {
   drawLight() {
     const newest = this.messages.length ? this.messages[0].at_ms : 0;
     const ago = siteNow() - newest;
-    const now = newest > 0 && ago < NOW_MS && !this.failed;
+    const now = performance.now() - this.arrivedAt < NOW_MS && !this.failed;
     this.light.dataset.heard = now ? "now" : "no";
     const text = this.failed || (!this.known ? t("heard-no_log") : now ? t("heard-now") : newest ? t("heard-last", { time: seconds(newest), span: span(ago) }) : t("heard-nothing"));
     say(this.light.querySelector("span"), text);

@@ -41,8 +41,6 @@ function fits(device, level) {
 }
 
 function connects(row) {
-  if (!registry) return "—";
-  if (!registry.accounts) return t("registry-elsewhere");
   return row?.connects.length ? row.connects.map((one) => word("by", one)).join(" + ") : t("registry-no_way");
 }
 
@@ -59,7 +57,7 @@ function rowOf(device, level, way) {
     el("td", { class: "less" }, pick(state.beats.get(device.beat)?.name) || device.beat),
     el("td", {}, word("standing", level), trouble.length > 0 && el("small", { class: "bad" }, trouble.map((one) => word("trouble", one)).join(t("list-comma")))),
     el("td", { class: "less" }, health ? when(health.start, siteNow()) : "—"),
-    may("registry") && el("td", { class: "less" }, connects(way), (days || code) && el("small", {}, [days, code].filter(Boolean).join(" · "))),
+    registry?.accounts && el("td", { class: "less" }, connects(way), (days || code) && el("small", {}, [days, code].filter(Boolean).join(" · "))),
   );
 }
 
@@ -69,7 +67,8 @@ function drawDevices() {
   const all = [...state.devices.values()].map((one) => [one, standing(one.id)]);
   const found = all.filter(([device, level]) => fits(device, level));
   say(byId("counted"), found.length === all.length ? t("registry-count", { n: all.length, shown: number(all.length) }) : t("registry-some", { n: found.length, shown: number(found.length), all: number(all.length) }));
-  const heads = ["name", "type", "beat", "state", "newest", ...(may("registry") ? ["connects"] : [])];
+  const shows = may("registry") && registry?.accounts;
+  const heads = ["name", "type", "beat", "state", "newest", ...(shows ? ["connects"] : [])];
   const less = ["type", "beat", "newest", "connects"];
   put(
     byId("devices"),
@@ -201,6 +200,7 @@ async function start() {
   byId("kind").addEventListener("change", (event) => choose("type", event.target.value));
   byId("put-in").addEventListener("click", () => askNew());
   for (const name of ["change", "language", "link"]) bus.addEventListener(name, draw);
+  keepUp();
   await load();
   draw();
   const asked = new URLSearchParams(location.search);
@@ -209,7 +209,6 @@ async function start() {
     askNew({ lon, lat, beat: asked.get("beat") ?? "" });
   }
   setInterval(() => !document.hidden && !state.busy && load(), ASK_AGAIN_MS);
-  keepUp();
 }
 
 start();

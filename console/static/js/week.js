@@ -6,20 +6,20 @@ import { minutes, number, t, weekday, word } from "./i18n.js";
 
 const HOUR_MS = 3_600_000;
 const LEFT = 62;
-const ROW = 22;
-const WIDTH = 720;
-const HOURS = [0, 3, 6, 9, 12, 15, 18, 21, 24];
+const narrow = matchMedia("(max-width: 900px)"); // there a finger presses a day
+const HOURS = [0, 6, 12, 18, 24];
 
 /** Return the days of a week as a picture; `choose(weekday)` is called for the one that is pressed. */
 function strips(days, chosen, choose, low, high) {
   const steps = days[0].expected.length;
+  const [WIDTH, ROW] = narrow.matches ? [360, 44] : [720, 22];
   const x = (step) => LEFT + (step / steps) * (WIDTH - LEFT - 8);
   const name = (day) => weekday(day.midnight_ms + 12 * HOUR_MS);
   const rows = days.map((day, index) => {
     const y = index * ROW;
     const cells = day.expected.map((value, step) => {
       const share = high > low ? (value - low) / (high - low) : 0;
-      return svg("rect", { class: "hour", x: x(step), y: y + 2, width: x(step + 1) - x(step) + 0.5, height: ROW - 4, "fill-opacity": (0.05 + 0.9 * share).toFixed(2) });
+      return svg("rect", { class: "hour", x: x(step), y: y + 2, width: x(step + 1) - x(step), height: ROW - 4, "fill-opacity": (0.05 + 0.9 * share).toFixed(2) });
     });
     const press = (event) => {
       if (event.type === "keydown" && !["Enter", " "].includes(event.key)) return;
@@ -32,7 +32,7 @@ function strips(days, chosen, choose, low, high) {
       { class: pressed ? "day chosen" : "day", role: "button", tabindex: 0, "aria-pressed": String(pressed), "aria-label": `${name(day)}, ${word("daykind", day.kind)}`, onclick: press, onkeydown: press },
       ...cells,
       svg("rect", { class: "day-frame", x: LEFT, y: y + 1, width: WIDTH - LEFT - 8, height: ROW - 2 }),
-      svg("text", { x: LEFT - 8, y: y + 15, "text-anchor": "end" }, name(day)),
+      svg("text", { x: LEFT - 8, y: y + ROW / 2 + 4, "text-anchor": "end" }, name(day)),
     );
   });
   const hours = HOURS.map((hour) => svg("text", { x: x((hour / 24) * steps), y: days.length * ROW + 14, "text-anchor": "middle" }, String(hour)));
@@ -72,6 +72,7 @@ export class WeekView {
     const values = one.days.flatMap((day) => day.expected);
     const count = one.kind === "count";
     const rushes = one.rushes.map((rush) => el("li", {}, el("strong", {}, `${rush.begin}–${rush.end}`), " ", daysOf(rush.weekdays, one.days), " · ", t("rhythm-up_to", { value: number(rush.expected, 0), minutes: number(windowS / 60) })));
+    if (one.unknown.length === one.learnt_days.length) return put(this.node, el("p", { class: "empty" }, t("rhythm-too_little")));
     put(
       this.node,
       known(one),
@@ -82,5 +83,6 @@ export class WeekView {
     );
     const points = chosen.expected.map((expected, step) => ({ at: chosen.midnight_ms + step * one.step_s * 1000, y: null, low: chosen.lower[step], high: chosen.upper[step], expected, state: "normal", open: false, row: {} }));
     requestAnimationFrame(() => this.chart.show({ points, from: chosen.midnight_ms, until: chosen.midnight_ms + 24 * HOUR_MS, zone, label: `${label} ${minutes(chosen.midnight_ms)}`, unit, kind: count ? "count" : "level", plan: true }));
+    return this.node;
   }
 }
