@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import time
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 
@@ -16,8 +17,7 @@ from ingest.gateway.plates import Plates
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("ingest", "models", "stream", "simulators", "deploy", "console")
-parser = re._parser  # type: ignore[attr-defined]
-MAXREPEAT = re._constants.MAXREPEAT  # type: ignore[attr-defined]
+parser, MAXREPEAT = import_module("re._parser"), import_module("re._constants").MAXREPEAT
 CALLS = {"compile", "match", "search", "fullmatch", "sub", "subn", "findall", "finditer", "split"}
 
 
