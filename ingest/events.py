@@ -82,6 +82,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """To whom it is handed over, as people call them; empty: to whoever comes."""
     handed: Annotated[tuple[Handed, ...], msgspec.Meta(max_length=MOST_HANDED)] = ()
     """What is open then, the worst first."""
+    more: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """How much more was open."""
 
     def __post_init__(self) -> None:
         """Raise ValueError where something is missing that the action is about."""

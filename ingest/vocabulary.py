@@ -184,6 +184,13 @@ ALERT_KINDS: Final[dict[str, AlertKind]] = {
     # patrols
     "officer_help": AlertKind("critical", together="alone"),
 }
+DEVICE_TROUBLES: Final = frozenset(
+    {
+        "dead", "camera_fault", "level_stuck", "level_step", "level_drift", "device_fault", "silent", "feed_lost",
+        "never_heard", "clock_wrong", "own_clock",
+    }
+)  # fmt: skip
+"""Alert kinds that say something of the devices and nothing of the street."""
 COUNT_ALERTS: Final = {HiddenState.SURGE: "surge", HiddenState.DEFICIT: "deficit", HiddenState.DEAD: "dead"}
 """Hidden state → the alert kind of its episode."""
 

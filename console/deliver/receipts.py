@@ -86,6 +86,21 @@ class Receipts:
         )
         return (int(rows[0][0]), int(rows[0][1]), int(rows[0][2])) if rows else None
 
+    def persons(self, alerts: Sequence[str]) -> dict[str, list[tuple[str, list[str], MessageState, int]]]:
+        """Return alert → the newest word of each channel to the same persons: channel, their ids, state and time.
+
+        What was dropped for a newer message is left out. Raises OSError where they cannot be read.
+        """
+        found: dict[str, dict[tuple[str, str], tuple[str, list[str], MessageState, int]]] = {}
+        rows = self._rows(
+            "SELECT alert, channel, persons, state, at_ms FROM messages WHERE state != 'dropped' "
+            "AND alert IN (SELECT value FROM json_each(?)) ORDER BY revision, id",
+            (msgspec.json.encode(alerts).decode(),),
+        )
+        for alert, channel, persons, state, at_ms in rows:
+            found.setdefault(alert, {})[channel, persons] = channel, persons.split(), state, at_ms
+        return {alert: list(told.values()) for alert, told in found.items()}
+
     def waiting(self) -> dict[str, int]:
         """Return how many messages wait, by channel. Raises OSError where they cannot be read."""
         rows = self._rows(
