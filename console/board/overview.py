@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from console.device_trouble import agent_trouble, trouble
 from stream.sentences.plain import in_all
 from stream.sinks.store.reader import StoreReader
 
@@ -17,9 +18,6 @@ _HEALTH_KEYS: Final = (
 )  # fmt: skip
 ENDED_MS: Final = 24 * 3_600_000
 """How long a critical alert that nobody saw is shown after its end."""
-SKEW_S: Final = 120.0
-"""A clock this far off is a reason to send somebody; the ingest guard quarantines beyond it."""
-LOW_QUALITY: Final = 0.8
 
 
 @dataclass(slots=True)
@@ -69,31 +67,3 @@ def with_told(status: Row | None) -> Row | None:
     files = {name: found for name in ("places", "calendar") if isinstance(found := (status or {}).get(name), dict)}
     told = {name: {**found, "told": in_all(str(found.get("problem") or ""))} for name, found in files.items()}
     return status and {**status, **told}
-
-
-def agent_trouble(agent: Row) -> list[str]:
-    """Return what is wrong with an edge agent, worst first, as words that the catalogue explains."""
-    return [f"agent_{one['what']}" for one in agent["troubles"]]
-
-
-def trouble(health: dict[str, Any]) -> list[str]:
-    """Return what is wrong with a device's data, worst first, as words that the catalogue explains.
-
-    offline, silent, stuck, skew, missing, late, duplicate; the last three only where they lower the quality for real.
-    """
-    found = []
-    if not health.get("online", True):
-        found.append("offline")
-    if health.get("silent"):
-        found.append("silent")
-    if health.get("stuck"):
-        found.append("stuck")
-    if abs(float(health.get("skew_s") or 0.0)) > SKEW_S:
-        found.append("skew")
-    quality = health.get("quality")
-    if quality is not None and quality < LOW_QUALITY:
-        received = max(1, int(health.get("received") or 0))
-        found += [word for word in ("missing", "late", "duplicate") if int(health.get(word) or 0) > 0.1 * received]
-        if not found:
-            found.append("quality")
-    return found

@@ -11,8 +11,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from console.board.overview import agent_trouble, trouble
 from console.deliver.mutes import mutes_of
+from console.device_trouble import agent_trouble, trouble
 from console.shift.happened import (
     BookAlert,
     Patrolled,

@@ -13,10 +13,11 @@ from console.board.answers import ApiError, json_response, language_of
 from console.board.connections import Connection, gives_way
 from console.board.hub import HOUR_MS, board_of
 from console.board.operations import Operation, Query, asked
-from console.board.overview import Row, agent_trouble, trouble
+from console.board.overview import Row
 from console.board.plan_page import plan_document
 from console.board.routes.answer_types import DeviceAnswer, HealthAnswer, OverviewAnswer, PlanAnswer, SiteAnswer
 from console.board.who import Watched, who_of
+from console.device_trouble import agent_trouble, trouble
 from ingest.places import Places
 from stream.sentences import Why
 from stream.sentences.catalogue import Sentences, choices, in_all_languages, page_texts
