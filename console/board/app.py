@@ -25,6 +25,7 @@ from console.board.routes import (
     alert_routes,
     api_routes,
     bench_routes,
+    book_routes,
     case_routes,
     document_routes,
     history_routes,
@@ -58,6 +59,7 @@ OPERATIONS: Final = (
     *places_upload_routes.OPERATIONS,
     *work_routes.OPERATIONS,
     *document_routes.OPERATIONS,
+    *book_routes.OPERATIONS,
 )
 """All that the API does; without a right it is for everybody who was let in, or one of `who.OPEN`."""
 STATIC_DIR: Final = Path(__file__).resolve().parent.parent / "static"

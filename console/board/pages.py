@@ -21,6 +21,7 @@ PAGES: Final = (
     Page("/", "index.html", "hotspots"),
     Page("/plan", "plan.html", "plan"),
     Page("/history", "history.html", "alerts"),
+    Page("/shift", "shift.html", "book"),
     Page("/alert", "alert.html", "alerts", in_menu=False),
     Page("/bench", "bench.html", "bench"),
     Page("/report", "report.html", "report"),

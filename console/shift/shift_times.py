@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from ingest.days.patrol_settings import PatrolSettings, roster_of
-from ingest.days.site_calendar import timed_entry
+from ingest.days.site_calendar import CalendarEntry
 from ingest.topics import id_of
 from models.occurrences import Occurrences
 
@@ -18,7 +19,10 @@ _AROUND_MS: Final = 3 * _DAY_MS
 _ONE_GAP_MS: Final = 16 * _HOUR_MS
 """A gap in the plan that is no longer is one shift; a longer one has days and nights."""
 _FIRST_YEAR, _LAST_YEAR = 2000, 2999
-_USUAL: Final = ("daily 08:00-20:00 @ all: day", "daily 20:00-08:00 @ all: night")
+_USUAL: Final = tuple(
+    CalendarEntry("event", f"2001-01-01T{begin:02}:00:00", 12 * 3600, rule="FREQ=DAILY", name=name)
+    for begin, name in ((8, "day"), (20, "night"))
+)
 _DATED: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:-\d{4})?\Z")
 
 
@@ -50,7 +54,7 @@ class ShiftTimes:
     def __init__(self, settings: PatrolSettings, zone: ZoneInfo) -> None:
         self.zone = zone
         self._planned = Occurrences(roster_of(settings).shifts, zone)
-        self._usual = Occurrences((timed_entry("event", "shifts", text) for text in _USUAL), zone)
+        self._usual = Occurrences(_USUAL, zone)
 
     def between(self, begin_ms: int, end_ms: int) -> list[Shift]:
         """Return the shifts that overlap a span of time of some weeks at most (epoch ms), in order."""
@@ -125,3 +129,9 @@ class ShiftTimes:
 
     def _local(self, ms: int) -> datetime:
         return datetime.fromtimestamp(ms / 1000, UTC).astimezone(self.zone)
+
+
+@lru_cache(4)
+def times_of(settings: PatrolSettings, timezone: str) -> ShiftTimes:
+    """Return the shifts of a site; they are reckoned once a year and kept, for a page asks often."""
+    return ShiftTimes(settings, ZoneInfo(timezone))

@@ -945,6 +945,9 @@ audit-what = { $what ->
     [acknowledge] acknowledged
     [clear] cleared
     [did] said of a patrol
+    [note] note in the shift book
+    [hand_over] shift handed over
+    [take] shift taken over
     [see] saw
     [refused] refused: no right
     [claim] device claimed its account
@@ -3189,3 +3192,111 @@ board-case-not_tried = With what is tried there is no such alert.
 board-case-begun_snapshot = Begun with the saved state of { $time }.
 board-case-begun_store = Begun with models that have learned from the store: there is no saved state from before.
 board-case-begun_nothing = Begun without anything learned: neither a saved state nor a store reaches back so far.
+# the shift book
+board-page-shift = Shift book
+board-shift-choose = Which shift
+board-shift-before = Before
+board-shift-after = After
+board-shift-now = Now
+board-shift-day = Day
+board-shift-none_that_day = No shift of that day has begun.
+board-shift-title = { $name } · { $day }, { $begin }–{ $end }
+board-shift-state_running = As of { $time }
+board-shift-state_over = As it was known at its end
+board-shift-state_coming = Has not begun
+board-shift-officers = On patrol: { $names }
+board-shift-n_alerts = alerts
+board-shift-n_critical = critical
+board-shift-n_unanswered = nobody has taken up
+board-shift-n_reports = reports
+board-shift-n_stops = stops made
+board-shift-n_gap = without data
+board-shift-more = { $n ->
+    [one] and { $n } more, on the page
+   *[other] and { $n } more, on the page
+}
+board-shift-open = Open: to be handed on
+board-shift-was_open_title = Open at the end
+board-shift-nothing_open = Nothing was open.
+board-shift-coming = This shift has not begun.
+board-openthing-alert = Alert
+board-openthing-device = Device
+board-openthing-mute = Muted
+board-openthing-works = Planned
+board-shift-open_device = { $device }: { $trouble }
+board-shift-open_mute = { $kind }, { $where }: nobody is told until { $time }. Why: { $why } ({ $by })
+board-shift-open_works = { $name }, { $where }: { $begin }–{ $end }
+board-shift-all_kinds = all kinds
+board-shift-everywhere = everywhere
+board-shift-notes = Notes
+board-shift-no_notes = Nobody has written anything.
+board-shift-note_new = New note
+board-shift-note_send = Write it down
+board-shift-note_here = Note
+board-shift-note_at = At: { $what }
+board-shift-note_free = At no alert
+board-shift-at_alert = At an alert
+board-shift-has_notes = { $n ->
+    [one] { $n } note
+   *[other] { $n } notes
+}
+board-shift-sent = Sent. It stands here in a moment.
+board-shift-who = Your name
+board-shift-alerts = Alerts
+board-shift-no_alerts = No alerts.
+board-shift-left_out = { $n ->
+    [one] { $n } more alert is not listed here; the history has all.
+   *[other] { $n } more alerts are not listed here; the history has all.
+}
+board-shift-told = told: { $whom }
+board-shift-told_persons = { $persons } ({ $channel })
+board-shift-told_nobody = nobody was sent a message
+board-shift-told_not = no message has arrived
+board-shift-told_unknown = who was told cannot be read
+board-shift-taken = taken up by { $by }, { $time }
+board-shift-cleared = cleared by { $by }, { $time }
+board-shift-ended = over { $time }
+board-shift-unanswered = nobody has taken it up
+board-shift-reports = Reports
+board-shift-no_reports = Nothing was reported.
+board-shift-patrols = Patrols
+board-shift-no_patrols = No stops were planned up to now.
+board-shift-patrol = { $done } of { $stops } stops, { $missed } missed, { $skipped } skipped; { $delivered } of { $planned } min
+board-shift-devices = Devices: troubles begun and ended
+board-shift-no_devices = No trouble began or ended.
+board-shift-data = Without data
+board-shift-gap = nothing at all was measured for { $span }
+board-shift-silent = sent nothing for { $span }
+board-shift-no_gaps = Data came all the time.
+board-shift-data_unknown = Not known: of this time no windows are kept.
+board-shift-hand_over = Hand-over
+board-shift-hand_over_help = All that is open is handed on with it. Whoever comes next reads it and takes it over.
+board-shift-hand_over_send = Hand over
+board-shift-hand_over_out = Hand over and sign out
+board-shift-to = To whom (may stay empty)
+board-shift-words = What the next shift must know
+board-shift-handed = Handed over by { $by }, { $time }
+board-shift-handed_to = Handed over by { $by } to { $to }, { $time }
+board-shift-no_words = Nothing special.
+board-shift-was_open = { $n ->
+    [one] { $n } thing was open
+   *[other] { $n } things were open
+}
+board-shift-taken_by = Read and taken over by { $by }, { $time }
+board-shift-not_taken = Nobody has taken it over yet.
+board-shift-take = I have read it and take over
+board-shift-sign_over = Handed over (name, time)
+board-shift-sign_taken = Taken over (name, time)
+board-shiftname-day = Day shift
+board-shiftname-night = Night shift
+board-person-shift_over = Your shift ({ $name }) ended at { $time }.
+board-person-hand_over = Hand over and sign out
+board-error-no_shift = There is no shift { $id }.
+board-error-bad_span = The span is too long or ends before it begins, expected { $most } days at most.
+board-error-no_note = There is nothing in the note.
+board-error-note_too_long = That is too long: a note in the shift book has at most { $most } characters, a name 64.
+board-error-shift_coming = This shift has not begun, so it cannot be handed over.
+board-error-shift_too_old = This shift ended more than a day ago: it is not handed over any more.
+board-error-no_hand_over = There is no such hand-over.
+board-error-already_taken = { $by } has taken it over already.
+board-error-own_hand_over = You handed this over yourself: whoever comes next takes it.

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from console.board.app import make_app
 from console.board.board_config import BoardConfig
 from console.board.commands import BrokerAwayError, UnconfirmedError
+from console.board.pages import PAGES
 from console.board.who import OPEN
 from console.people import passwords
 from console.people.attempts import MOST_PERSON
@@ -48,12 +49,13 @@ ASKED = {
         ("GET", "/api/incidents"),
     ],
     "plan": [("GET", "/api/plan")],
+    "book": [("GET", "/shift"), ("GET", "/api/shift"), ("POST", "/api/book")],
     "acknowledge": [("POST", "/api/alerts/al-1/acknowledge")],
     "clear": [("POST", "/api/alerts/al-1/clear")],
     "did": [("POST", "/api/did")],
     "links": [("GET", "/api/people"), ("POST", "/api/people/p2/link"), ("POST", "/api/links/x/revoke")],
 }
-CONTENT = {"/api/did": {"what": "away"}}
+CONTENT = {"/api/book": {"note": "quiet"}, "/api/did": {"what": "away"}}
 
 
 class Sent:
@@ -157,7 +159,7 @@ def test_nothing_is_answered_to_who_has_not_come_in(opened, browser):
             assert answer.headers["location"] == f"/signin?next={path}"
         else:
             assert (answer.status_code, answer.json()["error"]) == (401, "signed_out"), path
-    assert pages == ["/", "/plan", "/patrol", "/password"]
+    assert pages == [*(page.path for page in PAGES), "/password"]
     assert stranger.get("/nothing/here").status_code == 401
     for cookie in ("x", "A" * 43, "%00", "x" * 5000):
         assert stranger.get("/api/site", headers={"Cookie": f"patrolgrid-session={cookie}"}).status_code == 401
@@ -188,7 +190,7 @@ def test_every_role_may_what_the_page_says_and_no_more(browser, people, sent, ro
                 assert (answer.status_code, answer.json()["error"]) == (403, "no_right"), path
                 assert newest(people) == (OF_ROLE[role], "refused", path)
     refused = {"acknowledge", "clear"} - rights
-    assert len(sent.commands) == 2 - len(refused)
+    assert len(sent.commands) == 2 - len(refused) + ("book" in rights)
 
 
 def test_a_partner_sees_where_and_nothing_of_what_has_happened(browser):

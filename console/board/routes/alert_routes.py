@@ -17,7 +17,7 @@ from console.board.routes.answer_types import AlertAnswer, CommandAnswer, Done
 from console.board.routes.history_routes import with_numbers
 from console.board.who import noted_order, press_of, who_of
 from console.deliver.receipts import Receipt, Receipts
-from ingest.events import Command, FalseAlarm, Id
+from ingest.events import NOTE, Command, FalseAlarm, Id
 from stream.sentences.catalogue import Sentences
 
 Action = Literal["acknowledge", "clear"]
@@ -116,7 +116,7 @@ async def clear_many(request: Request) -> Response:
 async def _command(request: Request, action: Action) -> Response:
     board, identifier = board_of(request), request.path_params["id"]
     order = told(request, AlertOrder)
-    by, name = await _giver(request, order)
+    by, name = await giver(request, order.by, order.note)
     found = await board.asker.ask(lambda reader: reader.alert(identifier))
     if found is None:
         raise ApiError(404, "no_alert", id=identifier[:64])
@@ -137,7 +137,7 @@ async def _command(request: Request, action: Action) -> Response:
 async def _commands(request: Request, action: Action) -> Response:
     """Send a command for each of many alerts, until one cannot be sent."""
     board, order = board_of(request), told(request, AlertsOrder)
-    by, name = await _giver(request, order)
+    by, name = await giver(request, order.by, order.note)
     ids = list(dict.fromkeys(order.ids))
     wanted = "SELECT body FROM alerts WHERE id IN (SELECT value FROM json_each(?))"
     rows = await board.asker.ask(lambda reader: reader.bodies(wanted, (msgspec.json.encode(ids).decode(),)))
@@ -192,11 +192,11 @@ def _sent(board: Board, order: AlertOrder, action: Action, alert: str, by: str, 
     )
 
 
-async def _giver(request: Request, order: AlertOrder) -> tuple[str, str]:
-    """Return who gives an order: account and name; without accounts, the name that was typed."""
-    typed = one_line(order.by)
-    if len(typed) > 64 or len(one_line(order.note)) > 280:
-        raise ApiError(422, "too_long")
+async def giver(request: Request, by: str, note: str, most: int = NOTE) -> tuple[str, str]:
+    """Return who gives an order: account and name; without accounts, the name that was typed. Raises `ApiError`."""
+    typed = one_line(by)
+    if len(typed) > 64 or len(one_line(note)) > most:
+        raise ApiError(422, "too_long" if most == NOTE else "note_too_long", most=most)
     visitor = who_of(request).visitor
     if visitor is None:
         if not typed:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from console.board.answers import ApiError, json_response, one_line
-from console.board.hub import board_of
+from console.board.hub import Board, board_of
 from console.board.operations import Body, Operation, told
 from console.board.routes.answer_types import (
     BegunAnswer,
@@ -26,6 +26,9 @@ from console.board.who import noted_order, place_of, press_of, session_cookie, w
 from console.people.links import LinkError
 from console.people.passwords import PasswordError
 from console.people.people import PeopleError, Person, SignInError, Visitor
+from console.people.sessions import LASTS_MS
+from console.shift.own_shift import own_shift
+from console.shift.shift_times import times_of
 from ingest.events import DidWhat, Id, PatrolDid
 from ingest.observations import EpochMs
 from stream.sentences.catalogue import Sentences
@@ -106,6 +109,7 @@ async def me(request: Request) -> Response:
             "left_ms": None if visitor is None else visitor.ends_ms - board.doors.now_ms(),
             "home": who.home,
             "menu": who.menu,
+            "shift": await _own_shift(board, visitor),
             "demo": board.config.demo or None,
             "site": {
                 "name": board.site_name,
@@ -115,6 +119,16 @@ async def me(request: Request) -> Response:
             },
         }
     )
+
+
+async def _own_shift(board: Board, visitor: Visitor | None) -> dict[str, Any] | None:
+    """Return the shift for which somebody has signed in, so that their page tells them when it is over."""
+    if visitor is None or visitor.purpose is not None or not visitor.may("book") or board.settings is None:
+        return None
+    since_ms = board.hub.site_ms() - (board.doors.now_ms() - (visitor.ends_ms - LASTS_MS))
+    settings, times = board.settings, times_of(board.settings.patrol, board.config.timezone)
+    found = await anyio.to_thread.run_sync(own_shift, times, settings.telling, visitor.person, since_ms)
+    return found and {name: getattr(found, name) for name in ("name", "usual", "begin_ms", "end_ms")}
 
 
 async def sign_in(request: Request) -> Response:

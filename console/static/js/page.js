@@ -99,10 +99,23 @@ function drawPerson() {
   byId("person").hidden = false;
 }
 
+/** Remind somebody whose shift is over that it is to be handed over; tell whether it is. */
+function drawShiftOver(bar) {
+  const { shift } = state.me;
+  if (!shift || siteNow() < shift.end_ms || location.pathname === "/shift") return false;
+  bar.hidden = false;
+  if (bar.dataset.lang === `over ${currentLanguage()}`) return true;
+  bar.dataset.lang = `over ${currentLanguage()}`;
+  const name = named(shift.name) || word("shiftname", shift.usual);
+  put(bar, t("person-shift_over", { name, time: when(shift.end_ms, siteNow()) }), el("a", { href: "/shift#hand-over" }, t("person-hand_over")));
+  return true;
+}
+
 /** Say that the session ends soon. When it has ended the server says so: this machine's clock may be any. */
 function drawEnd() {
   const left = state.me.person ? state.me.left_ms - (performance.now() - state.me.heardAt) : Infinity;
   const bar = byId("session");
+  if (left > SOON_MS && drawShiftOver(bar)) return;
   bar.hidden = left > SOON_MS || state.me.purpose !== null;
   if (!bar.hidden && bar.dataset.lang !== currentLanguage()) {
     bar.dataset.lang = currentLanguage();

@@ -4,12 +4,11 @@ import { ApiFailure, get } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
 import { day, minutes, named, number, percent, pick, t, when, word } from "./i18n.js";
 import { drawPage, keepUp, startPage } from "./page.js";
+import { printsOnOneSheet } from "./paper.js";
 import { bus, siteNow, state } from "./state.js";
 
 const LEAST_MS = 1000; // between two questions, however often the node has something new
 const HOUR_MS = 3_600_000;
-const SHEET = { width: 733, height: 1010 }; // an A4 page less 8 mm on each side, in CSS pixels, with some room for other fonts
-const LEAST_ZOOM = 0.4;
 
 let plan = null;
 let error = "";
@@ -182,29 +181,9 @@ async function load() {
   draw();
 }
 
-/** Make what is printed as small as it must be to stand on one sheet. */
-function fit() {
-  const body = document.body;
-  body.classList.add("printing");
-  body.style.setProperty("--zoom", "1");
-  const sheet = byId("sheet");
-  for (let zoom = 1; zoom >= LEAST_ZOOM; zoom -= 0.04) {
-    sheet.style.width = `${SHEET.width / zoom}px`;
-    body.style.setProperty("--zoom", zoom.toFixed(2));
-    if (sheet.getBoundingClientRect().height <= SHEET.height) break;
-  }
-}
-
-function unfit() {
-  document.body.classList.remove("printing");
-  byId("sheet").style.width = "";
-}
-
 async function start() {
   await startPage();
-  addEventListener("beforeprint", fit);
-  addEventListener("afterprint", unfit);
-  byId("print").addEventListener("click", () => print());
+  printsOnOneSheet();
   for (const name of ["change", "language", "link"]) bus.addEventListener(name, draw);
   bus.addEventListener("change", load);
   await load();

@@ -12,8 +12,8 @@ from stream.results import Results
 Row = dict[str, Any]
 Query = Callable[[str, Sequence[object]], list[Any]]
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
-_IDS: Final = "(SELECT value FROM json_each(?))"
-_ABOUT: Final = f"SELECT body FROM book WHERE about IN {_IDS}"
+_ABOUT: Final = "SELECT body FROM book WHERE about IN (SELECT value FROM json_each(?)) AND action = ?"
+_AT: Final = "SELECT body FROM book WHERE alert IN (SELECT value FROM json_each(?)) AND action = 'note'"
 
 
 def write_book(connection: sqlite3.Connection, results: Sequence[Results]) -> None:
@@ -41,10 +41,9 @@ def entry(query: Query, identifier: str) -> Row | None:
 
 def handed_over(query: Query, shifts: Sequence[str]) -> list[Row]:
     """Return the hand-overs of some shifts, oldest first, each with ``taken``: the entry of who took it first."""
-    found = _bodies(query, f"{_ABOUT} AND action = 'hand_over'", (msgspec.json.encode(shifts).decode(),))
-    ids = msgspec.json.encode([row["id"] for row in found]).decode()
+    found = _bodies(query, _ABOUT, (_listed(shifts), "hand_over"))
     taken: dict[str, Row] = {}
-    for row in _bodies(query, f"{_ABOUT} AND action = 'take'", (ids,)):
+    for row in _bodies(query, _ABOUT, (_listed([row["id"] for row in found]), "take")):
         taken.setdefault(row["about"], row)
     return [{**row, "taken": taken.get(row["id"])} for row in found]
 
@@ -52,13 +51,13 @@ def handed_over(query: Query, shifts: Sequence[str]) -> list[Row]:
 def notes_of(query: Query, alerts: Sequence[str]) -> dict[str, list[Row]]:
     """Return alert → the notes written at it, oldest first."""
     found: dict[str, list[Row]] = {}
-    for row in _bodies(
-        query,
-        f"SELECT body FROM book WHERE alert IN {_IDS} AND action = 'note'",
-        (msgspec.json.encode(alerts).decode(),),
-    ):
+    for row in _bodies(query, _AT, (_listed(alerts),)):
         found.setdefault(row["alert"], []).append(row)
     return found
+
+
+def _listed(ids: Sequence[str]) -> str:
+    return msgspec.json.encode(ids).decode()
 
 
 def _bodies(query: Query, statement: str, values: Sequence[object]) -> list[Row]:
