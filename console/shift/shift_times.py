@@ -18,9 +18,11 @@ _DAY_MS: Final = 24 * _HOUR_MS
 _AROUND_MS: Final = 3 * _DAY_MS
 _ONE_GAP_MS: Final = 16 * _HOUR_MS
 """A gap in the plan that is no longer is one shift; a longer one has days and nights."""
-_FIRST_YEAR, _LAST_YEAR = 2000, 2999
+_FIRST, _LAST = date(2000, 1, 1), date(3000, 1, 1)
+FIRST_MS, LAST_MS = (round(datetime.combine(day, time(), UTC).timestamp() * 1000) for day in (_FIRST, _LAST))
+"""Between which times there are shifts at all (epoch ms)."""
 _USUAL: Final = tuple(
-    CalendarEntry("event", f"2001-01-01T{begin:02}:00:00", 12 * 3600, rule="FREQ=DAILY", name=name)
+    CalendarEntry("event", f"1999-01-01T{begin:02}:00:00", 12 * 3600, rule="FREQ=DAILY", name=name)
     for begin, name in ((8, "day"), (20, "night"))
 )
 _DATED: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:-\d{4})?\Z")
@@ -80,7 +82,7 @@ class ShiftTimes:
             day = date.fromisoformat(dated[1] if dated else "")
         except ValueError:
             return None
-        if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        if not _FIRST <= day < _LAST:
             return None
         begin_ms = round(datetime.combine(day, time(), self.zone).timestamp() * 1000)
         shifts = self.between(begin_ms, begin_ms + 25 * _HOUR_MS)

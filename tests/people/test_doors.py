@@ -49,7 +49,7 @@ ASKED = {
         ("GET", "/api/incidents"),
     ],
     "plan": [("GET", "/api/plan")],
-    "book": [("GET", "/shift"), ("GET", "/api/shift"), ("POST", "/api/book")],
+    "book": [("GET", "/api/shift"), ("POST", "/api/book")],
     "acknowledge": [("POST", "/api/alerts/al-1/acknowledge")],
     "clear": [("POST", "/api/alerts/al-1/clear")],
     "did": [("POST", "/api/did")],

@@ -18,7 +18,7 @@ from console.board.routes.alert_routes import giver
 from console.board.routes.people_routes import sign_out
 from console.board.who import noted_order, press_of, who_of
 from console.shift.shift_book import ShiftBook, ShiftNow, Site, handed, shift_book, shift_now
-from console.shift.shift_times import Shift, times_of
+from console.shift.shift_times import FIRST_MS, LAST_MS, Shift, times_of
 from ingest.days.calendar_file import LAST_CALENDAR, last_calendar
 from ingest.days.patrol_settings import PatrolSettings
 from ingest.events import LONG_NOTE, Action, Command, Id, MaybeId
@@ -115,7 +115,9 @@ async def shift(request: Request) -> Response:
 async def shifts(request: Request) -> Response:
     """GET /api/shifts?from=&to=: the shifts of some days."""
     board, query = board_of(request), asked(request, ShiftsQuery)
-    if not 0 < query.until - query.since <= _MOST_DAYS * _DAY_MS:
+    if not (
+        0 < query.until - query.since <= _MOST_DAYS * _DAY_MS and query.since >= FIRST_MS and query.until <= LAST_MS
+    ):
         raise ApiError(422, "bad_span", most=_MOST_DAYS)
     site, now_ms = await anyio.to_thread.run_sync(site_of, board), board.hub.site_ms()
     found = await anyio.to_thread.run_sync(site.times.between, query.since, query.until)
