@@ -23,6 +23,7 @@ PAGES: Final = (
     Page("/history", "history.html", "alerts"),
     Page("/shift", "shift.html", "book"),
     Page("/alert", "alert.html", "alerts", in_menu=False),
+    Page("/places", "places.html", "registry"),
     Page("/bench", "bench.html", "bench"),
     Page("/report", "report.html", "report"),
     Page("/devices", "devices.html", "alerts"),

@@ -2204,6 +2204,147 @@ board-error-no_simulator = No simulator runs at this site.
 board-error-no_scenario = There is no scenario { $name }.
 board-error-work_failed = It could not be begun: { $detail }
 board-error-nothing_to_try = Nothing to try: change a setting, the models or the places.
+board-page-places = Map
+board-places-draw = Draw
+board-places-tab_feature = Features
+board-places-tab_import = Import
+board-places-tab_picture = Picture
+board-places-tab_changes = Changes
+board-places-kind_beat = Beat
+board-places-kind_street = Street
+board-places-kind_landmark = Landmark
+board-places-kind_device = Device
+board-places-undo = Undo
+board-places-redo = Redo
+board-places-help_beat = Click its corners in turn; click the first again, or Enter, to end. Backspace takes one back, Esc all.
+board-places-help_street = Click along the street; click the last point again, or Enter, to end. Backspace takes one back, Esc all.
+board-places-help_landmark = Click where it is. Esc gives up.
+board-places-corner = Corner { $n }: drag it; Delete or a right click takes it out
+board-places-corner_new = Drag for a new corner here
+board-places-corner_remove = Take out corner { $n }
+board-places-corners = Corners: longitude, latitude; one a line
+board-places-corners_help = Degrees (WGS 84).
+board-places-corners_bad = Line { $n } is no longitude and latitude
+board-places-corners_few = At least { $least } corners
+board-places-name_en = Name in English
+board-places-name_zh = Name in Chinese
+board-places-id = Id: in topics
+board-places-id_bad = Letters, digits, - and _, at most 48, and not another beat's
+board-places-id_fixed = The id stays: topics and history hang on it
+board-places-community = Community
+board-places-residents = Residents
+board-places-officers = Officers
+board-places-beat_kept = Devices are in it: move them to other beats before you take it out.
+board-places-remove = Take out
+board-places-device_page = The device’s page: state, account, retire, replace
+board-places-device_new = It comes from a file. Its account is made when you save.
+board-places-beat = Beat
+board-places-stands = It stands in { $beat }.
+board-places-stands_nowhere = It stands in no beat.
+board-places-lon = Longitude
+board-places-lat = Latitude
+board-places-heading = Looks towards: degrees from north
+board-places-turn_left = Turn left by 15°
+board-places-turn_right = Turn right by 15°
+board-places-none_selected = Click something on the map or in the list. Drag it, or give its place in numbers. Nothing is taken before you save.
+board-places-snap = Snap to corners and sides of others
+board-places-together = Move corners that beats share together
+board-places-site = The site
+board-places-all = All features
+board-places-search = Search by name or id
+board-places-none_found = Nothing is called so.
+board-places-empty = There is nothing on the map yet: draw a beat, or import a file.
+board-places-wrong = wrong
+board-places-odd = odd
+board-places-unwritable = The places file cannot be changed here: { $why }
+board-places-both = { $name } was changed by somebody else meanwhile.
+board-places-theirs = Take theirs
+board-places-mine = Keep mine
+board-places-met = Somebody else has saved meanwhile. Your changes are kept.
+board-places-no_changes = No changes
+board-places-discard = Discard
+board-places-save = Save
+board-places-saved = Saved as change { $number }. The node takes it up within seconds.
+board-places-taken_back = Change { $number } is taken back; that is change { $by }.
+board-places-by_hand = in the file, by hand
+board-places-show = Show
+board-places-is_undone = taken back
+board-places-undo_change = Take back
+board-places-changes_help = Everybody’s changes, the newest first. Each can be taken back; what came after it stays.
+board-places-no_news = Nobody has changed the places yet.
+board-places-older = Older ones
+board-places-cancel = Cancel
+board-places-import_help = A list of devices (CSV: id, type, name, lon, lat, beat) or outlines, streets and landmarks (GeoJSON). What has the id of something that is there changes it; the rest is added.
+board-places-import_file = File (CSV or GeoJSON)
+board-places-import_kinds = Expected a file .csv, .geojson or .json.
+board-places-import_example = Take out what is left of the example
+board-places-import_reading = Reading …
+board-places-import_would = { $file } would bring
+board-places-import_counts = added: { $added }, changed: { $changed }, as before: { $same }, taken out: { $removed }
+board-places-import_id = Line { $line }: { $written } cannot be an id; it becomes { $id }
+board-places-import_line = Line { $line }: { $text }
+board-places-import_take = Take to the map
+board-places-import_nothing = Nothing of it would change the places.
+board-places-picture_help = A plan or a photograph from above, laid under the map: no map tiles are needed. PNG, JPEG or WebP, at most 16 MB.
+board-places-picture_file = Picture
+board-places-picture_other = Another picture
+board-places-picture_reading = The picture is taken in …
+board-places-picture_shown = On the board’s map, too
+board-places-picture_points = Lay it by two to four points
+board-places-picture_drag = Or drag its corners; the point in the middle moves all of it.
+board-places-picture_pick = Point { $n }: click a place on the picture that you know.
+board-places-picture_where = Now click where that is on the map: a corner of a beat, a street, a device.
+board-places-picture_enough = Four points are enough.
+board-places-picture_lay = Lay the picture
+board-places-picture_line = These points lie on one line; choose others.
+board-places-picture_remove = Take the picture away
+board-places-picture_corner = Corner { $n } of the picture
+board-places-picture_move = Move the whole picture
+board-places-opacity = How strong
+board-places-beat_has = { $area } hectares, { $n ->
+    [one] one device
+   *[other] { $n } devices
+}
+board-places-more = { $n ->
+    [one] and one more: search for it
+   *[other] and { $n } more: search for them
+}
+board-places-wrong_count = { $n ->
+    [one] One thing is wrong
+   *[other] { $n } things are wrong
+}
+board-places-odd_count = { $n ->
+    [one] One thing looks odd
+   *[other] { $n } things look odd
+}
+board-places-unsaved = { $n ->
+    [one] One change is not saved
+   *[other] { $n } changes are not saved
+}
+board-places-accounts = { $n ->
+    [one] One account was made at the broker.
+   *[other] { $n } accounts were made at the broker.
+}
+board-places-import_added = { $n ->
+    [one] One is added
+   *[other] { $n } are added
+}
+board-places-import_changed = { $n ->
+    [one] One is changed
+   *[other] { $n } are changed
+}
+board-places-import_removed = { $n ->
+    [one] One is taken out
+   *[other] { $n } are taken out
+}
+board-places-import_bad = { $n ->
+    [one] One is not taken
+   *[other] { $n } are not taken
+}
+board-places-picture_pairs = { $n ->
+    [one] One point so far
+   *[other] { $n } points so far
+}
 board-page-plan = Plan
 board-page-history = History
 board-page-report = Week

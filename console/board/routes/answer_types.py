@@ -14,6 +14,7 @@ from console.deliver.receipts import Receipt
 from console.people.rights import Purpose, Right, Role
 from ingest.events import Provenance
 from ingest.places import Beat, Landmark
+from ingest.places.background import Background
 from ingest.vocabulary import AnomalyDirection, Severity
 from stream.patrol_results import StopNow
 from stream.results import Alert, HotspotCell, HotspotPlace
@@ -296,6 +297,8 @@ class PlacedDevice(msgspec.Struct, frozen=True):
     name: Names
     lon: float
     lat: float
+    heading: float | None
+    """Where a camera looks, in degrees clockwise from north."""
 
 
 class SiteAnswer(msgspec.Struct, frozen=True):
@@ -321,6 +324,8 @@ class SiteAnswer(msgspec.Struct, frozen=True):
     streets: dict[str, Any]
     """GeoJSON."""
     landmarks: list[Landmark]
+    background: Background | None
+    """A picture that lies under the map."""
 
 
 class DeviceNow(msgspec.Struct, frozen=True):

@@ -69,7 +69,15 @@ def _geography(places: Places, *, devices: bool) -> dict[str, Any]:
         "bounds": places.bounds() if places.beats or places.devices else None,
         "beats": list(places.beats.values()),
         "devices": [
-            {"id": d.id, "beat": d.beat, "type": d.type, "name": d.name, "lon": d.lon, "lat": d.lat}
+            {
+                "id": d.id,
+                "beat": d.beat,
+                "type": d.type,
+                "name": d.name,
+                "lon": d.lon,
+                "lat": d.lat,
+                "heading": d.heading,
+            }
             for d in places.devices.values()
             if devices
         ],
@@ -85,6 +93,7 @@ def _geography(places: Places, *, devices: bool) -> dict[str, Any]:
             ],
         },
         "landmarks": list(places.landmarks),
+        "background": places.background if places.background is not None and places.background.shown else None,
     }
 
 

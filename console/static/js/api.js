@@ -29,6 +29,9 @@ export const get = (path) => call(path);
 export const post = (path, body, options = {}) =>
   call(path, { ...options, method: "POST", headers: { "Content-Type": "application/json", "X-PatrolGrid": "board" }, body: JSON.stringify(body) });
 
+/** Send a file; throws as `post` does. */
+export const upload = (path, file, media) => call(path, { method: "POST", headers: { "Content-Type": media, "X-PatrolGrid": "board" }, body: file });
+
 /** Send a command; `by` is a name where the site has no accounts. */
 export const command = (alert, action, by, note = "") => post(`/api/alerts/${encodeURIComponent(alert)}/${action}`, { by, note });
 

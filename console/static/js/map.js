@@ -3,6 +3,7 @@
 /* global L */
 import { counts } from "./chart.js";
 import { byId, el, put } from "./dom.js";
+import { layGround } from "./ground.js";
 import { deviceIcon, sign } from "./icons.js";
 import { spotWords } from "./hotspots.js";
 import { named, number, pick, t, when, word } from "./i18n.js";
@@ -355,6 +356,7 @@ export function startMap() {
     home();
   } else map.setView([31, 120], 12);
   drawBeats();
+  layGround(map, state.site);
   const drawAll = () => {
     drawDevices();
     drawCells();
