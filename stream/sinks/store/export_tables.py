@@ -6,7 +6,7 @@ the node adds meanwhile at times that were read already is not seen.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, Literal, NamedTuple, cast
 
 import msgspec
@@ -131,8 +131,13 @@ def _said(body: Row, asked: Asked) -> dict[str, Any]:
     """Return code, text and numbers of a body's `why`; a row of version 0.1 has its text in it."""
     if "why" not in body:
         return {"text": asked.sentences.pick(body.get("text") or {})}
-    text = asked.sentences.why(msgspec.convert(body["why"], Why))
+    text = _sentence(asked.sentences, msgspec.json.encode(body["why"]))
     return {"code": body["why"]["code"], "text": text, **numbers_of(body["why"])}
+
+
+@lru_cache(8192)  # a hotspot says the same of a cell for hours
+def _sentence(sentences: Sentences, why: bytes) -> str:
+    return sentences.why(msgspec.json.decode(why, type=Why))
 
 
 def _anomaly(body: Row, _more: Sequence[Any], asked: Asked) -> dict[str, Any]:
@@ -157,7 +162,7 @@ def _alert(body: Row, more: Sequence[Any], asked: Asked) -> dict[str, Any]:
 
 
 def _hotspot(body: Row, more: Sequence[Any], asked: Asked) -> dict[str, Any]:
-    place = asked.sentences.why(msgspec.convert(body["where"], Why)) if "where" in body else ""
+    place = _sentence(asked.sentences, msgspec.json.encode(body["where"])) if "where" in body else ""
     return {"horizon_s": more[0], "cell_m": more[1], "place": place, "text": _said(body, asked)["text"]}
 
 
