@@ -1,7 +1,19 @@
 """The simulated neighbourhood: its places, its people and vehicles, and what happens there. No broker, no wall clock.
 
 Modules that others use: `neighbourhood` (places and habits of devices), `rhythm` (local days, curves of the day),
-`scenarios` (what happens, with its truth, and what can be ordered), `life` (what every device sees, minute by minute).
+`usual` (a device's day as it is made), `scenarios` (what happens, with its truth, and what can be ordered), `life`
+(what every device sees, minute by minute).
 """
 
-__all__ = ["ground", "life", "neighbourhood", "orders", "placing", "reports", "rhythm", "scenarios", "vehicles"]
+__all__ = [
+    "ground",
+    "life",
+    "neighbourhood",
+    "orders",
+    "placing",
+    "reports",
+    "rhythm",
+    "scenarios",
+    "usual",
+    "vehicles",
+]

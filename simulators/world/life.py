@@ -15,6 +15,7 @@ from simulators.world.neighbourhood import Neighbourhood, Spec
 from simulators.world.placing import Effect
 from simulators.world.rhythm import MINUTE_MS, WINDOW_MS, LocalDays, curve, day_level, inward, poisson, spread
 from simulators.world.scenarios import Schedule
+from simulators.world.usual import LEVELS
 from simulators.world.vehicles import OPEN_AFTER_MS, OPEN_BEFORE_MS, Body, GateLife, gate_pass, plate, state
 
 _ALARM_FROM: Final = 4.0
@@ -188,7 +189,7 @@ class _Device:
 
     def _noise(self, start: int, end: int, effects: list[Effect]) -> list[Event]:
         events = []
-        base = 44.0 + 16.0 * min(self._share(start), 1.1)
+        base = LEVELS["noise"][1](self._share(start))
         for ts in range(start + self.phase % 10_000, end, 10_000):
             value, cause = min(base + self.rng.gauss(0.0, 2.2), 72.0), False
             for effect in effects:
@@ -222,7 +223,7 @@ class _Device:
     def _heat(self, start: int, end: int, effects: list[Effect]) -> list[Event]:
         events = []
         for ts in range(start + self.phase % 30_000, end, 30_000):
-            value, cause = 24.0 + 5.0 * self._share(ts) + self.rng.gauss(0.0, 0.4), False
+            value, cause = LEVELS["heat"][1](self._share(ts)) + self.rng.gauss(0.0, 0.4), False
             for effect in effects:
                 if effect.what == "hot" and effect.start <= ts < effect.end:
                     value = value + (effect.amount - value) * min((ts - effect.start) / 120_000, 1.0)
@@ -237,7 +238,7 @@ class _Device:
 
     def _environment(self, start: int, end: int, effects: list[Effect]) -> list[Event]:
         del end, effects
-        value = 22.0 + 4.0 * self._share(start) + self.rng.gauss(0.0, 0.3)
+        value = LEVELS["environment"][1](self._share(start)) + self.rng.gauss(0.0, 0.3)
         return [self._level(start + self.phase, "temperature", value, "°C")]
 
     # Contacts -----------------------------------------------------------------------------------------------------

@@ -18,10 +18,11 @@ import msgspec
 from ingest.places import Beat, Device, DeviceType, Places, PlacesError, load_places
 from simulators.world.ground import Point, shifted
 
-Profile = Literal["residential", "commuter", "market", "school", "nightlife", "office", "park", "through"]
+Profile = Literal["residential", "commuter", "market", "school", "nightlife", "office", "park", "through", "shifts"]
 _PROFILES: Final[tuple[Profile, ...]] = (
     "residential", "commuter", "market", "school", "nightlife", "office", "park", "through",
 )  # fmt: skip
+"""Those that devices without habits have; where shifts change the file says so."""
 TIMEZONE: Final = "Asia/Shanghai"
 COUNTRY: Final = "CN"
 QUARTER: Final = Path(__file__).parents[1] / "data" / "quarter.geojson"

@@ -701,6 +701,18 @@ scenario = { $name ->
     [fight] Fight
    *[other] { $name }
 }
+rhythm = { $profile ->
+    [school] School
+    [market] Market
+    [shifts] Shifts
+    [residential] Homes
+    [commuter] Commuters
+    [nightlife] Night life
+    [office] Offices
+    [park] Park
+    [through] Through traffic
+   *[other] { $profile }
+}
 scenario-does = { $name ->
     [crowd_surge] Many more people than usual pass a camera for some minutes.
     [burglary_series] Four burglaries in one beat are reported within a quarter of an hour.
@@ -2196,6 +2208,20 @@ board-bench-because_budget = held back by the budget
 board-bench-because_joined = part of another alert
 board-bench-because_unnoticed = not noticed
 board-bench-no_place = on no map
+board-bench-rhythm_help = What is usual of a device as the simulator makes it, beside what its model has learnt so far.
+board-bench-device = Device
+board-bench-no_rhythms = There is no device here whose rhythm is known beforehand.
+board-bench-not_learnt = Its model has learnt nothing yet.
+board-bench-learnt_days = Learnt from { $working } working days, { $saturday } Saturdays, { $rest } days of rest.
+board-bench-apart = Learnt and truth are { $percent } apart on { $days }.
+board-bench-day_0 = working days
+board-bench-day_1 = Saturdays
+board-bench-day_2 = days of rest
+board-bench-truth = truth
+board-bench-learnt = learnt
+board-bench-band = band of 99 %
+board-bench-per_window = { $metric }, { $minutes } min windows
+board-error-no_rhythm = There is no simulated rhythm of { $id }.
 board-bench-map = Map of what differs
 board-bench-legend_new = new: told only as tried
 board-bench-legend_gone = gone: told only as it is

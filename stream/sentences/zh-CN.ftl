@@ -648,6 +648,18 @@ scenario = { $name ->
     [fight] 打架
    *[other] { $name }
 }
+rhythm = { $profile ->
+    [school] 学校
+    [market] 菜场
+    [shifts] 倒班
+    [residential] 居住
+    [commuter] 通勤
+    [nightlife] 夜市
+    [office] 办公
+    [park] 公园
+    [through] 过境
+   *[other] { $profile }
+}
 scenario-does = { $name ->
     [crowd_surge] 某摄像头前几分钟内行人远多于平时。
     [burglary_series] 一刻钟内同一网格有四起入室盗窃报案。
@@ -2013,6 +2025,20 @@ board-bench-because_budget = 因告警限额不发
 board-bench-because_joined = 并入另一告警
 board-bench-because_unnoticed = 未察觉
 board-bench-no_place = 不在地图上
+board-bench-rhythm_help = 设备在模拟器中的真实作息，与其模型至今所学对照。
+board-bench-device = 设备
+board-bench-no_rhythms = 这里没有事先知道作息的设备。
+board-bench-not_learnt = 其模型还没有学到什么。
+board-bench-learnt_days = 已从 { $working } 个工作日、{ $saturday } 个周六、{ $rest } 个休息日学习。
+board-bench-apart = { $days }：所学与真实相差 { $percent }。
+board-bench-day_0 = 工作日
+board-bench-day_1 = 周六
+board-bench-day_2 = 休息日
+board-bench-truth = 真实
+board-bench-learnt = 所学
+board-bench-band = 99% 区间
+board-bench-per_window = { $metric }，每 { $minutes } 分钟
+board-error-no_rhythm = 没有 { $id } 的模拟作息。
 board-bench-map = 差异地图
 board-bench-legend_new = 新增：仅改后发出
 board-bench-legend_gone = 消失：仅现状发出

@@ -108,7 +108,8 @@ class Bench:
 def bench(tmp_path_factory):
     made = Bench(tmp_path_factory.mktemp("site"))
     config = BoardConfig(
-        site=SITE, store_path=str(made.node.store_path), places_path="", broker=BrokerAddress(), language="en",
+        site=SITE, store_path=str(made.node.store_path), places_path=str(made.node.places_path), language="en",
+        broker=BrokerAddress(),
         settings_file=str(made.settings), simulated=True,
     )  # fmt: skip
     reader = StoreReader(made.node.store_path)
@@ -237,7 +238,7 @@ def open_page(chromium, bench):
         context.set_default_timeout(60_000)
         page = context.new_page()
         page.goto(bench.url + path)
-        page.wait_for_selector("#panel-scenarios form, #panel-whatif form", state="attached")
+        page.wait_for_selector("#panel-scenarios form, #panel-whatif form, #panel-rhythms select", state="attached")
         return page
 
     yield made
@@ -307,6 +308,22 @@ def test_what_differs_stands_on_map_and_list(bench, simulator, open_page):
     page.click("#whatif-cancel")
     page.wait_for_selector("#whatif-outcome >> text=cancelled")
     wait_for(lambda: page.locator(".bench-progress").count() == 0, "it is over")
+
+
+def test_the_rhythm_of_a_simulated_device_is_shown_with_what_was_learnt(bench, simulator, open_page):
+    truth = bench.client.get("/api/bench/rhythms/noise-1").json()
+    assert [(one["metric"], one["day_class"], len(one["expected"])) for one in truth["days"]] == [
+        ("noise", kind, 86_400 // truth["step_s"]) for kind in range(3)
+    ]
+    assert bench.client.get("/api/bench/rhythms/door-1").json()["error"] == "no_rhythm"
+    page = open_page("/bench?tab=rhythms&device=noise-1", SCREENS[1], "zh-CN")
+    page.wait_for_selector(".rhythm .rhythm-truth")
+    assert "其模型还没有学到什么" in page.inner_text("#panel-rhythms")
+    page.select_option("#rhythm-device", "cam-1")
+    page.wait_for_selector('[data-row="count/person"]')
+    assert "device=cam-1" in page.url
+    assert fits(page) is True
+    reads_well(page)
 
 
 def test_where_there_is_no_simulator_the_page_says_so_and_what_if_is_there(bench, simulator, open_page):

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypedDict
 
+import anyio.to_thread
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,15 +18,20 @@ from console.board.who import noted_order, who_of
 from console.demo.scoring import EARLY_MS, Alert, found_first, rises
 from console.long_work import BusyError, Work
 from console.training.tried import NOT_TRIED, TRIED, meanings
+from ingest.places import PlacesError
 from simulators.devices.ordered import Refused
+from simulators.world.neighbourhood import Spec, load
 from simulators.world.orders import Order
 from simulators.world.scenarios import KINDS, Truth
+from simulators.world.usual import LEVELS, MARKS, UsualDay, usual_days
 from stream.sentences import Why
 from stream.sentences.catalogue import in_all_languages
 from stream.sinks.store.reader import StoreReader
 
 _MOST_PLACES: Final = 4_000_000
 _MOST_ALERTS: Final = 2_000
+_FIRST: Final = {"school": 0, "market": 1, "shifts": 2}
+"""Rhythms that stand first in lists: their rushes are easiest to see."""
 Texts = dict[str, str]
 """Language → text."""
 Number = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
@@ -76,6 +82,23 @@ class Tried(TypedDict):
     means: str
 
 
+class Rhythmic(TypedDict):
+    """A simulated device with a rhythm that is known by construction."""
+
+    device: str
+    profile: str
+    title: Texts
+
+
+class Truths(TypedDict):
+    """What is usual of a simulated device as it is made, of each kind of day, a value every `step_s`."""
+
+    device: str
+    profile: str
+    step_s: int
+    days: list[UsualDay]
+
+
 class Bench(TypedDict):
     """What there is to work with."""
 
@@ -84,6 +107,7 @@ class Bench(TypedDict):
     happened: list[Happened]
     refused: list[OrderRefused]
     settings: list[Tried]
+    rhythms: list[Rhythmic]
     site_ms: int
 
 
@@ -131,6 +155,7 @@ async def bench(request: Request) -> Response:
             "happened": [_happened(truth, raised, now_ms) for truth in reversed(truths)],
             "refused": [_refused(one) for one in (said.refused if said is not None else [])],
             "settings": _settings(board, language_of(request)),
+            "rhythms": await anyio.to_thread.run_sync(_rhythms, board),
             "site_ms": now_ms,
         }
     )
@@ -194,6 +219,35 @@ def _settings(board: Board, language: str) -> list[Tried]:
     return found
 
 
+def _specs(board: Board) -> dict[str, Spec]:
+    """Return the simulated devices with their habits; none of a site whose devices are real."""
+    if board.simulator is None:
+        return {}
+    try:
+        site = load(Path(board.config.places_path))
+    except (OSError, PlacesError):  # being edited
+        return {}
+    return {spec.device.id: spec for spec in site.specs if spec.device.type in {"camera", *LEVELS}}
+
+
+def _rhythms(board: Board) -> list[Rhythmic]:
+    found = [
+        Rhythmic(device=one, profile=spec.profile, title=in_all_languages(Why("rhythm", {"profile": spec.profile})))
+        for one, spec in _specs(board).items()
+    ]
+    return sorted(found, key=lambda one: (_FIRST.get(one["profile"], len(_FIRST)), one["profile"], one["device"]))
+
+
+async def rhythm(request: Request) -> Response:
+    """GET /api/bench/rhythms/{id}: what is usual of a simulated device as it is made."""
+    board, identifier = board_of(request), request.path_params["id"]
+    spec = (await anyio.to_thread.run_sync(_specs, board)).get(identifier)
+    if spec is None:
+        raise ApiError(404, "no_rhythm", id=identifier[:64])
+    days = [*usual_days(spec)]
+    return json_response(Truths(device=identifier, profile=spec.profile, step_s=86_400 // MARKS, days=days))
+
+
 async def order(request: Request) -> Response:
     """POST /api/bench/scenarios: let the simulator do something; 202 once the broker has it."""
     board, asked = board_of(request), told(request, ScenarioOrder)
@@ -255,6 +309,14 @@ OPERATIONS: Final = (
         right="bench",
         answer=Bench,
         says="What the simulator can let happen, what it has let happen and whether it was found, and settings to try.",
+    ),
+    Operation(
+        path="/api/bench/rhythms/{id}",
+        endpoint=rhythm,
+        right="bench",
+        answer=Truths,
+        errors=("404 no_rhythm",),
+        says="What is usual of a simulated device as it is made: the truth beside the rhythm that was learnt.",
     ),
     Operation(
         method="POST",

@@ -4,13 +4,14 @@ import { choose, chosen } from "./address.js";
 import { get } from "./api.js";
 import { byId, el, put } from "./dom.js";
 import { drawPage, keepUp, startPage } from "./page.js";
+import { drawRhythms, startRhythms } from "./rhythms.js";
 import { drawScenarios, startScenarios } from "./scenarios.js";
 import { bus, state } from "./state.js";
 import { drawWhatIf, startWhatIf } from "./whatif.js";
 
 const LOOK_MS = 2000;
-const TABS = ["scenarios", "whatif"];
-const draws = { scenarios: drawScenarios, whatif: drawWhatIf };
+const TABS = ["scenarios", "whatif", "rhythms"];
+const draws = { scenarios: drawScenarios, whatif: drawWhatIf, rhythms: drawRhythms };
 
 let bench = null;
 let failed = "";
@@ -64,6 +65,7 @@ await startPage();
 startTabs();
 startScenarios(look);
 startWhatIf(draw);
+startRhythms(draw);
 await look();
 bus.addEventListener("language", look);
 for (const name of ["change", "link"]) bus.addEventListener(name, drawPage);
