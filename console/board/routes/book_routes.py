@@ -45,10 +45,12 @@ class ShiftQuery(Query, frozen=True):
 class ShiftsQuery(Query, frozen=True):
     """Of which days."""
 
-    since: Annotated[Since, msgspec.Meta(description="Shifts that end after this time.")] = msgspec.field(name="from")
-    until: Annotated[Until, msgspec.Meta(description="Shifts that begin before this time; a day: its end.")] = (
-        msgspec.field(name="to")
-    )
+    since: Annotated[
+        Since | None, msgspec.Meta(description="Shifts that end after this time; else those of the last two days.")
+    ] = msgspec.field(name="from", default=None)
+    until: Annotated[
+        Until | None, msgspec.Meta(description="Shifts that begin before this time; a day: its end. Else up to now.")
+    ] = msgspec.field(name="to", default=None)
 
 
 class BookNote(Body, frozen=True):
@@ -115,12 +117,13 @@ async def shift(request: Request) -> Response:
 async def shifts(request: Request) -> Response:
     """GET /api/shifts?from=&to=: the shifts of some days."""
     board, query = board_of(request), asked(request, ShiftsQuery)
-    if not (
-        0 < query.until - query.since <= _MOST_DAYS * _DAY_MS and query.since >= FIRST_MS and query.until <= LAST_MS
-    ):
+    now_ms = board.hub.site_ms()
+    until = now_ms if query.until is None else query.until
+    since = until - 2 * _DAY_MS if query.since is None else query.since
+    if not (0 < until - since <= _MOST_DAYS * _DAY_MS and since >= FIRST_MS and until <= LAST_MS):
         raise ApiError(422, "bad_span", most=_MOST_DAYS)
-    site, now_ms = await anyio.to_thread.run_sync(site_of, board), board.hub.site_ms()
-    found = await anyio.to_thread.run_sync(site.times.between, query.since, query.until)
+    site = await anyio.to_thread.run_sync(site_of, board)
+    found = await anyio.to_thread.run_sync(site.times.between, since, until)
     return json_response([shift_now(one, site, now_ms) for one in found])
 
 
