@@ -7,7 +7,7 @@ account it never goes back to that while it runs, and a file of people that cann
 import ipaddress
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
@@ -21,8 +21,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from console.board.answers import ApiError, answer, hand_over
 from console.board.pages import ASKED_BY_NAME, PAGES
 from console.board.security import same_origin
-from console.people.people import People, Visitor
+from console.people.people import People, SignInError, Visitor
 from console.people.rights import RIGHTS, Right
+from console.people.tokens import TokenError, Tokens
 from ingest.clock import wall_ms
 from ingest.sqlite import StorageError
 
@@ -49,6 +50,8 @@ class Who:
     accounts: bool
     visitor: Visitor | None = None
     token: str = ""
+    """Of the session, or a program's."""
+    program: bool = False
 
     def may(self, right: Right, about: str = "") -> bool:
         """Tell whether they have a right, on something where it is about one thing."""
@@ -69,14 +72,14 @@ class Who:
     def home(self) -> str:
         """The page that is theirs."""
         purpose = self.visitor.purpose if self.visitor is not None else None
-        return _HOMES[purpose] if purpose else "/"
+        return _HOMES.get(purpose or "", "/")
 
 
 class Doors:
     """The way into a board: who somebody is, and what is noted of what they see."""
 
     def __init__(self, people: People, clock: Callable[[], int] = wall_ms) -> None:
-        self.people, self._clock = people, clock
+        self.people, self._clock, self._tokens = people, clock, Tokens(people)
         self._accounts = False
         self._noted: dict[tuple[str, str, str], int] = {}
         self._refused: dict[tuple[str, str], tuple[int, int, str]] = {}
@@ -93,6 +96,24 @@ class Doors:
         await self._note_repeats()
         return await anyio.to_thread.run_sync(self._who, token)
 
+    async def program(self, token: str, where: str) -> Who:
+        """Return whose program carries a token. Raises `TokenError`, `SignInError`, and StorageError as `who` does."""
+        found = await self.who("")
+        if not found.accounts:
+            return found
+        visitor = await anyio.to_thread.run_sync(self._tokens.bearer, token, where)
+        return Who(accounts=True, visitor=visitor, token=token, program=True)
+
+    async def again(self, who: Who) -> Who:
+        """Return what somebody may do by now, who was let in before. Raises StorageError."""
+        if not who.program:
+            return await self.who(who.token)
+        try:
+            visitor = await anyio.to_thread.run_sync(self._tokens.visitor, who.token)
+        except TokenError:
+            return Who(accounts=True)
+        return replace(who, visitor=visitor)
+
     def _who(self, token: str) -> Who:
         self._accounts = self._accounts or self.people.anybody()
         return Who(self._accounts, self.people.visitor(token), token) if self._accounts else Who(accounts=False)
@@ -100,7 +121,8 @@ class Doors:
     async def note(self, who: Who, what: str, about: str, **detail: object) -> None:
         """Add what somebody did to the audit log. A log that cannot be written keeps nobody from the alerts."""
         if who.visitor is not None:
-            await self._write(who.visitor.person.id, what, about, **detail)
+            program = {"token": who.visitor.token} if who.program else {}
+            await self._write(who.visitor.person.id, what, about, **program, **detail)
 
     async def _write(self, by: str, what: str, about: str, **detail: object) -> None:
         try:
@@ -122,7 +144,7 @@ class Doors:
         """Add it unless that was done some minutes ago: a page asks again and again."""
         if who.visitor is None:
             return
-        key, now_ms = (who.visitor.person.id, what, about), self._clock()
+        key, now_ms = (f"{who.visitor.person.id}/{who.visitor.token}", what, about), self._clock()
         if now_ms - self._noted.get(key, -_AGAIN_MS) < _AGAIN_MS:
             return
         if len(self._noted) >= _MOST_NOTED:
@@ -169,7 +191,7 @@ class Watched:
             return False
         self._looked_ms = now_ms
         try:
-            now = await self._doors.who(self._who.token)
+            now = await self._doors.again(self._who)
         except StorageError:
             return True
         return now.accounts and (now.visitor is None or now.rights != self._who.rights)
@@ -265,11 +287,9 @@ class SignedIn:
         await self.app(scope, receive, send)
 
     async def _let_in(self, request: Request) -> Response | None:
-        try:
-            who = await self.doors.who(request.cookies.get(session_cookie(request), ""))
-        except StorageError as error:
-            _LOG.error("nobody is let in: %s", error)
-            return answer(request, 503, "people", {})
+        who = await self._who(request)
+        if isinstance(who, Response):
+            return who
         request.scope["who"] = who
         if request.method not in {"GET", "HEAD"} and not same_origin(request):
             known = any(route.matches(request.scope)[0] is Match.FULL for route in request.app.routes)
@@ -282,3 +302,20 @@ class SignedIn:
             asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             return RedirectResponse(f"/signin?next={quote(asked[:_MOST_ASKED])}", 303)
         return answer(request, 401, "signed_out", {})
+
+    async def _who(self, request: Request) -> Who | Response:
+        """Return who asks, by a program's token or by the session's cookie; or what they are answered."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        try:
+            if scheme.lower() == "bearer":
+                return await self.doors.program(token.strip(), place_of(request))
+            return await self.doors.who(request.cookies.get(session_cookie(request), ""))
+        except StorageError as error:
+            _LOG.error("nobody is let in: %s", error)
+            return answer(request, 503, "people", {})
+        except SignInError as error:
+            return answer(request, 429, "locked", {"minutes": -(-error.wait_s // 60)})
+        except TokenError as error:
+            refused = answer(request, 401, f"token_{error.why}", {})
+            refused.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+            return refused

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -30,9 +30,7 @@ from stream.sentences.languages import LANGUAGES
 _MOST_KNOWN: Final = 10
 """People whom one browser is known for."""
 _MOST_NAME: Final = 64
-_CHANGE: Final = """
-UPDATE people SET name = ?, role = ?, language = ?, officer = ?, addresses = ?, active = ? WHERE id = ?
-"""
+_CHANGE: Final = "UPDATE people SET name=?, role=?, language=?, officer=?, addresses=?, active=? WHERE id = ?"
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -67,10 +65,12 @@ class Visitor(msgspec.Struct, frozen=True):
     person: Person
     rights: frozenset[Right]
     ends_ms: int
-    purpose: Purpose | None = None
-    """What their link is for; None where they signed in."""
+    purpose: Purpose | Literal["token"] | None = None
+    """What their link is for; ``token``: it is a program of theirs; None where they signed in."""
     about: str = ""
     """The one thing that their link is about."""
+    token: str = ""
+    """Id of the program's token."""
 
     def may(self, right: Right, about: str = "") -> bool:
         """Tell whether the visitor has a right, on something where it is about one thing."""
@@ -85,7 +85,7 @@ class People:
     """
 
     def __init__(self, site_dir: Path, clock: Callable[[], int] = wall_ms) -> None:
-        self._folder, self._clock = site_dir, clock
+        self._folder, self.now_ms = site_dir, clock
 
     @cached_property
     def file(self) -> PeopleFile:
@@ -95,7 +95,7 @@ class People:
     @cached_property
     def audit(self) -> Audit:
         """The log of who saw and did what."""
-        return Audit(self.file, self._clock)
+        return Audit(self.file, self.now_ms)
 
     @cached_property
     def _sessions(self) -> Sessions:
@@ -170,9 +170,9 @@ class People:
             connection.execute("UPDATE people SET password = ? WHERE id = ?", (kept, person))
             self._sessions.end(person=person, but=keep)
             self._attempts.forget(person)
-            for link in self._links.open_now(self._clock(), person):
+            for link in self._links.open_now(self.now_ms(), person):
                 if link.purpose == "password":  # another one that is still out would set it once more
-                    self._links.revoke(link.id, self._clock())
+                    self._links.revoke(link.id, self.now_ms())
             self.audit.note(by, "password", person)
 
     def revoke(self, what: str, by: str) -> None:
@@ -182,7 +182,7 @@ class People:
             self.change(msgspec.structs.replace(person, active=False), by)
         elif link is not None:
             with self.file.change():
-                self._links.revoke(link.id, self._clock())
+                self._links.revoke(link.id, self.now_ms())
                 self._sessions.end(link=link.id)
                 self.audit.note(by, "link-revoke", link.id, person=link.person, purpose=link.purpose)
         else:
@@ -197,7 +197,7 @@ class People:
         place = self._proved(identifier, password, where, known)
         with self.file.change():
             self._attempts.succeeded(identifier, place)
-            token = self._sessions.begin(identifier, self._clock())
+            token = self._sessions.begin(identifier, self.now_ms())
             self.audit.note(identifier, "sign-in", identifier, where=where)
         return token
 
@@ -215,9 +215,9 @@ class People:
         if found is not None and self._mark(found.id, browser) in known.split(".")[1:]:
             place = KNOWN + browser
         told = found.id if found is not None else ""  # an id that nobody has may be somebody's password
-        wait_ms = self._attempts.begin(identifier, place, self._clock())
+        wait_ms = self._attempts.begin(identifier, place, self.now_ms())
         if wait_ms:
-            self._locked(told, where)
+            self.note_locked(told, where)
             raise SignInError("locked", math.ceil(wait_ms / 1000))
         kept = self.file.rows("SELECT password FROM people WHERE id = ? AND active", identifier)
         if not passwords.matches(password, kept[0][0] if kept else ""):
@@ -240,7 +240,7 @@ class People:
         """Return who a session's token stands for, and what they may do now; None where it is over."""
         if not token or not has_file(self._folder):
             return None
-        now_ms = self._clock()
+        now_ms = self.now_ms()
         session = self._sessions.of(token, now_ms)
         person = None if session is None else self.person(session.person)
         if session is None or person is None or not person.active:
@@ -272,7 +272,7 @@ class People:
             raise PeopleError(f"there is no person {person!r} in use")
         if purpose == "patrol" and "did" not in ROLES[found.role]:
             raise PeopleError(f"the role of {person!r} is {found.role}, which has no patrol's page for a link to open")
-        now_ms = self._clock()
+        now_ms = self.now_ms()
         with self.file.change():
             link, token = self._links.make(person, purpose, about, now_ms, now_ms + round(valid_s * 1000))
             self.audit.note(by, "link-make", link.id, person=person, purpose=purpose, on=about, ends_ms=link.ends_ms)
@@ -280,7 +280,7 @@ class People:
 
     def links(self, person: str | None = None) -> list[Link]:
         """Return the links, of one person or of all, that still open something."""
-        return self._links.open_now(self._clock(), person) if has_file(self._folder) else []
+        return self._links.open_now(self.now_ms(), person) if has_file(self._folder) else []
 
     def of_link(self, token: str, purpose: Purpose, where: str = "") -> Person:
         """Return whom a link stands for. Raises `LinkError` for one that is forged, expired, revoked or for another."""
@@ -292,13 +292,13 @@ class People:
         Raises `LinkError`, for another person's too, and `SignInError` after too many that were none.
         """
         try:
-            link, person = self._checked(self._links.opened(token, self._clock()), None)
+            link, person = self._checked(self._links.opened(token, self.now_ms()), None)
         except LinkError as error:
             # Nobody guesses a link; those that are none are counted so that they fill no log, and others' wrong
             # passwords from the same address keep nobody's link from opening.
-            wait_ms = self._attempts.begin("", where, self._clock())
+            wait_ms = self._attempts.begin("", where, self.now_ms())
             if wait_ms:
-                self._locked("", where)
+                self.note_locked("", where)
                 raise SignInError("locked", math.ceil(wait_ms / 1000)) from error
             self._refused_link(error, where)
             raise
@@ -306,7 +306,7 @@ class People:
             self.audit.note(beside.id, "link-refused", link.id, why="other", person=person.id)
             raise LinkError("other", person.id)
         with self.file.change():
-            begun = self._sessions.begin(person.id, self._clock(), link=link.id, ends_ms=link.ends_ms)
+            begun = self._sessions.begin(person.id, self.now_ms(), link=link.id, ends_ms=link.ends_ms)
             self.audit.note(person.id, "link-open", link.id, purpose=link.purpose, on=link.about, where=where)
         return begun
 
@@ -315,20 +315,20 @@ class People:
 
         Raises `LinkError`, `console.people.passwords.PasswordError`.
         """
-        session = self._sessions.of(token, self._clock())
+        session = self._sessions.of(token, self.now_ms())
         visitor = self.visitor(token)
         if session is None or visitor is None or visitor.purpose != "password":
             raise LinkError("purpose")
         person = visitor.person.id
         with self.file.change():
             self.set_password(person, password, person)
-            begun = self._sessions.begin(person, self._clock())
+            begun = self._sessions.begin(person, self.now_ms())
             self.audit.note(person, "sign-in", person, by_link=session.link)
         return begun
 
     def _of_link(self, token: str, purpose: Purpose | None, where: str) -> tuple[Link, Person]:
         try:
-            return self._checked(self._links.opened(token, self._clock()), purpose)
+            return self._checked(self._links.opened(token, self.now_ms()), purpose)
         except LinkError as error:
             self._refused_link(error, where)
             raise
@@ -344,20 +344,22 @@ class People:
             raise LinkError("purpose", link.person)
         return link, person
 
-    def _locked(self, person: str, where: str) -> None:
+    def note_locked(self, person: str, where: str) -> None:
         """Note that somebody has to wait, once in a while: whoever goes on trying fills no disk."""
         since = "SELECT 1 FROM audit WHERE what = 'sign-in-locked' AND by = ? AND at_ms > ? AND detail = ? LIMIT 1"
         detail = msgspec.json.encode({"where": where}).decode()
-        if not self.file.rows(since, person, self._clock() - 60_000, detail):
+        if not self.file.rows(since, person, self.now_ms() - 60_000, detail):
             self.audit.note(person, "sign-in-locked", person, where=where)
 
     def _mark(self, person: str, browser: str) -> str:
         return hashlib.blake2s(self._links.sign(["known", person, browser]), digest_size=9).hexdigest()
 
     def _shut_out(self, person: str) -> None:
-        now_ms = self._clock()
+        now_ms = self.now_ms()
         for link in self._links.open_now(now_ms, person):
             self._links.revoke(link.id, now_ms)
+        with self.file.change() as connection:
+            connection.execute("DELETE FROM tokens WHERE person = ?", (person,))
         self._sessions.end(person=person)
 
     def _kept(self, person: Person, password: str) -> str:
@@ -388,10 +390,7 @@ def _person(row: tuple[Any, ...]) -> Person:
 
 def _row(person: Person) -> tuple[str | int, ...]:
     addresses = msgspec.json.encode(person.addresses).decode()
-    return (
-        *(person.id, person.name, person.role, person.language, person.officer),
-        *(addresses, int(person.active)),
-    )
+    return person.id, person.name, person.role, person.language, person.officer, addresses, int(person.active)
 
 
 def _told(person: Person) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from ingest import sqlite
 NAME: Final = "people.db"
 APPLICATION: Final = 0x5047504C  # "PGPL"
 VERSION: Final = 1
+"""Raised where a program that knows only the version before would misread the file; a table more it does not see."""
 _SCHEMA: Final = """
 CREATE TABLE audit (
     number INTEGER PRIMARY KEY,
@@ -42,6 +43,13 @@ CREATE TABLE sessions (
 ) WITHOUT ROWID;
 CREATE TABLE attempts (at_ms INTEGER NOT NULL, person TEXT NOT NULL, place TEXT NOT NULL)
 """
+_TOKENS: Final = """
+CREATE TABLE IF NOT EXISTS tokens (
+    id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, person TEXT NOT NULL, name TEXT NOT NULL, scope TEXT NOT NULL,
+    made_ms INTEGER NOT NULL, ends_ms INTEGER NOT NULL, used_ms INTEGER, revoked_ms INTEGER
+) WITHOUT ROWID
+"""
+"""A file of version 0.2 gets it when it is opened."""
 _WAIT_S: Final = 5.0
 """How long to wait for another process's transaction: nobody holds one for longer than a few milliseconds."""
 
@@ -73,6 +81,9 @@ class PeopleFile:
         # What somebody has put in that is no text must not hide the entries beside it.
         self._connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         self._connection.execute(f"PRAGMA busy_timeout={round(_WAIT_S * 1000)}")
+        if not self.rows("SELECT 1 FROM sqlite_master WHERE name = 'tokens'"):
+            with self.change() as connection:
+                connection.execute(_TOKENS)
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:

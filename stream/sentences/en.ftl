@@ -954,6 +954,10 @@ audit-what = { $what ->
     [link-open] link opened
     [link-refused] link refused
     [link-revoke] link revoked
+    [token-make] token made
+    [token-use] token used
+    [token-refused] token refused
+    [token-revoke] token revoked
     [acknowledge] acknowledged
     [clear] cleared
     [did] said of a patrol
@@ -2867,6 +2871,9 @@ board-error-link_expired = This link is too old. Ask for a new one.
 board-error-link_revoked = This link was withdrawn. Ask for a new one.
 board-error-link_purpose = This link is for something else.
 board-error-link_other = This link is another person’s. Sign out first.
+board-error-token_unknown = There is no such token. `patrolgrid people token` makes one.
+board-error-token_expired = This token is too old. `patrolgrid people token` makes a new one.
+board-error-token_revoked = This token was withdrawn.
 board-error-name_by_hand = Who gives the command is the account that is signed in; a name is not taken.
 board-error-password_short = Too short: at least 10 characters.
 board-error-password_long = Too long: at most 200 characters.

@@ -832,6 +832,10 @@ audit-what = { $what ->
     [link-open] 打开链接
     [link-refused] 链接被拒
     [link-revoke] 撤销链接
+    [token-make] 生成令牌
+    [token-use] 使用令牌
+    [token-refused] 令牌被拒
+    [token-revoke] 撤销令牌
     [acknowledge] 签收告警
     [clear] 解除告警
     [did] 巡逻回报
@@ -2606,6 +2610,9 @@ board-error-link_expired = 此链接已过期，请索取新链接。
 board-error-link_revoked = 此链接已被撤销，请索取新链接。
 board-error-link_purpose = 此链接不用于此处。
 board-error-link_other = 此链接属于他人，请先退出登录。
+board-error-token_unknown = 没有这个令牌。可用 `patrolgrid people token` 生成。
+board-error-token_expired = 此令牌已过期。可用 `patrolgrid people token` 生成新的。
+board-error-token_revoked = 此令牌已被撤销。
 board-error-name_by_hand = 指令以登录账号为准，不接受填写的姓名。
 board-error-password_short = 密码太短：至少10个字符。
 board-error-password_long = 密码太长：最多200个字符。
