@@ -317,5 +317,5 @@ class SignedIn:
             return answer(request, 429, "locked", {"minutes": -(-error.wait_s // 60)})
         except TokenError as error:
             refused = answer(request, 401, f"token_{error.why}", {})
-            refused.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+            refused.headers["WWW-Authenticate"] = "Bearer"
             return refused

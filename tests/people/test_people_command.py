@@ -8,6 +8,7 @@ import pytest
 from console.cli.main import main
 from console.people.people import People
 from console.people.rights import ROLES
+from console.people.tokens import TokenError, Tokens
 from tests.people.test_people import WORDS, quick_hashes
 
 __all__ = ["quick_hashes"]
@@ -144,3 +145,29 @@ def test_a_damaged_file_of_people_is_told_and_left_where_it_is(patrolgrid, peopl
     assert main(["repair", "--site", "lakeside", *here]) == 1
     assert "people.db" in capsys.readouterr().out
     assert path.read_bytes() == b"x" * 8192
+
+
+def test_a_token_is_shown_once_listed_and_revoked(patrolgrid, people):
+    patrolgrid("add", "sun", "Sun", "--role", "engineer")
+    code, out, error = patrolgrid("token", "sun", "--scope", "alerts, hotspots", "--valid", "12h", "--name", "notebook")
+    token = out.strip()
+    assert code == 0
+    assert Tokens(people).visitor(token).rights == {"alerts", "hotspots"}
+    assert "this once" in error
+    (listed,) = json.loads(patrolgrid("list", "--json")[1])["tokens"]
+    assert listed["scope"] == ["hotspots", "alerts"]
+    assert listed["ends_ms"] - listed["made_ms"] == 12 * 3_600_000
+    shown = patrolgrid("list")[1]
+    assert "notebook" in shown
+    assert token not in shown
+    assert patrolgrid("revoke", listed["id"])[0] == 0
+    with pytest.raises(TokenError):
+        Tokens(people).visitor(token)
+
+
+@pytest.mark.parametrize("valid", ["0d", "30", "367d", "-1h", "1e3h", "", "٣d"])
+def test_a_time_that_is_none_is_refused(patrolgrid, people, valid):
+    patrolgrid("add", "sun", "Sun", "--role", "engineer")
+    code, out, error = patrolgrid("token", "sun", "--scope", "alerts", f"--valid={valid}")
+    assert (code, out) == (2, "")
+    assert "--valid" in error

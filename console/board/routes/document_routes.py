@@ -44,10 +44,10 @@ def openapi(operations: Sequence[Operation], language: str) -> Document:
         path = _NAMES.sub(r"{\1}", one.path)
         paths.setdefault(path, {})[one.method.lower()] = _operation(one, path, types, language)
     session = {"type": "apiKey", "in": "cookie", "name": "patrolgrid-session"}
-    bearer = {"type": "http", "scheme": "bearer", "description": Sentences(language)("board-docs-bearer")}
+    bearer = {"type": "http", "scheme": "bearer", "description": Sentences(language)("api-bearer")}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "PatrolGrid", "version": VERSION, "description": Sentences(language)("board-docs-about")},
+        "info": {"title": "PatrolGrid", "version": VERSION, "description": Sentences(language)("api-about")},
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {"schemas": types.components, "securitySchemes": {"session": session, "bearer": bearer}},
@@ -86,7 +86,7 @@ def _operation(one: Operation, path: str, types: _Types, language: str) -> Docum
         {
             "name": "lang",
             "in": "query",
-            "description": said("board-docs-lang"),
+            "description": said("api-lang"),
             "schema": {"type": "string", "examples": list(LANGUAGES)},
         }
     )

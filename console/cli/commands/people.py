@@ -2,10 +2,11 @@
 
 import argparse
 import getpass
+import re
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 import segno
@@ -22,7 +23,8 @@ from console.common import (
 )
 from console.errors import CommandError
 from console.people.people import People, Person
-from console.people.rights import ROLES, Purpose
+from console.people.rights import ROLES, Purpose, Right
+from console.people.tokens import Tokens
 from deploy.settings import Settings
 from ingest.days.patrol_settings import roster_of
 from stream.sentences.catalogue import Sentences
@@ -36,7 +38,8 @@ examples:
   patrolgrid people link wang --for password             a new password for somebody who has lost it
   patrolgrid people change wang --role chief
   patrolgrid people revoke wang                          out of use; `change wang --active` brings the account back
-  patrolgrid people revoke 0aVxYq2TwZ4b                  one link opens nothing more
+  patrolgrid people revoke 0aVxYq2TwZ4b                  one link, or one token, opens nothing more
+  patrolgrid people token sun --scope alerts,hotspots --valid 30d --name notebook
   patrolgrid people list
 
 The first account closes the board: from then on nobody sees anything without one (docs/security.md).
@@ -44,12 +47,14 @@ The first account closes the board: from then on nobody sees anything without on
 _HOURS: Final[dict[Purpose, float]] = {"patrol": 14.0, "password": 24.0}
 """For how long a link opens something, by what it is for."""
 _MOST_HOURS: Final = 24 * 366
+_VALID: Final = re.compile(r"([0-9]{1,5})([hd])")
 _SUMMARIES: Final = {
     "add": "make an account, and a link that sets its password",
     "change": "change an account",
     "link": "make a link that stands for a person",
-    "revoke": "end an account or one link, with all that is open by it",
-    "list": "show accounts and the links that are open",
+    "token": "make a token by which a program asks the board for a person",
+    "revoke": "end an account, a link or a token, with all that is open by it",
+    "list": "show accounts, and the links and tokens that are open",
 }
 
 
@@ -75,7 +80,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made.add_argument("--for", dest="purpose", choices=list(_HOURS), default="patrol", help="default: patrol")
     made.add_argument("--hours", type=float, metavar="N", help="how long it opens something (default: 14, password 24)")
     _link(made)
-    children["revoke"].add_argument("what", metavar="ID|LINK", help="as `patrolgrid people list` shows them")
+    token = children["token"]
+    token.add_argument("id", metavar="ID")
+    token.add_argument("--scope", required=True, metavar="RIGHT,...", help="some of what the person's role may do")
+    token.add_argument("--valid", default="30d", metavar="TIME", help="such as 12h or 30d, at most 366d (default: 30d)")
+    token.add_argument("--name", default="", metavar="TEXT", help="what it is for")
+    children["revoke"].add_argument("what", metavar="ID|LINK|TOKEN", help="as `patrolgrid people list` shows them")
     children["list"].add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -121,8 +131,11 @@ def run(options: argparse.Namespace) -> int:
                 print(texts("people-changed", id=options.id))
             case "link":
                 _make_link(options, options.purpose, people, site, texts, by)
+            case "token":
+                _make_token(options, people, texts, by)
             case _:
-                people.revoke(options.what, by)
+                if not Tokens(people).revoke(options.what, by):
+                    people.revoke(options.what, by)
                 print(texts("people-revoked", what=safe(options.what)))
     return 0
 
@@ -180,11 +193,24 @@ def _make_link(
         segno.make(url, error="m").terminal(compact=True)
 
 
+def _make_token(options: argparse.Namespace, people: People, texts: Sentences, by: str) -> None:
+    """Print a token, alone in its line and this once; what is to be known goes to the error."""
+    found = _VALID.fullmatch(options.valid)
+    hours = int(found[1]) * (24 if found[2] == "d" else 1) if found else 0
+    if not 0 < hours <= _MOST_HOURS:
+        raise CommandError(f"--valid {options.valid!r}: expected hours or days such as 12h or 30d, at most 366d", 2)
+    scope = [cast("Right", one.strip()) for one in options.scope.split(",") if one.strip()]
+    print(Tokens(people).make(options.id, scope, hours * 3600, options.name, by=by))
+    print(texts("people-token", person=safe(options.id), scope=", ".join(scope)), file=sys.stderr)
+
+
 def _list(options: argparse.Namespace, people: People, texts: Sentences, site: FoundSite, settings: Settings) -> None:
     everybody, links, zone = people.all(), people.links(), site.zone(settings)
+    tokens = Tokens(people).all() if everybody else []
     if options.json:
         shown: list[dict[str, Any]] = [msgspec.to_builtins(one) for one in everybody]
-        print_json({"people": shown, "links": [msgspec.to_builtins(one) for one in links]})
+        opened = {"links": links, "tokens": tokens}
+        print_json({"people": shown, **{name: msgspec.to_builtins(rows) for name, rows in opened.items()}})
         return
     if not everybody:
         print(texts("people-none", site=site.id))
@@ -204,5 +230,19 @@ def _list(options: argparse.Namespace, people: People, texts: Sentences, site: F
         print_table(
             header,
             [(one.id, one.person, texts(f"people-for-{one.purpose}"), local_time(one.ends_ms, zone)) for one in links],
+            indent="",
+        )
+    if tokens:
+        print()
+        header = [texts(f"people-col-{one}") for one in ("token", "id", "scope", "until", "used", "for")]
+        print_table(
+            header,
+            [
+                (
+                    *(one.id, one.person, ", ".join(one.scope), local_time(one.ends_ms, zone)),
+                    *("-" if one.used_ms is None else local_time(one.used_ms, zone), safe(one.name)),
+                )
+                for one in tokens
+            ],
             indent="",
         )
