@@ -55,8 +55,9 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     simulated: bool = False
     """Whether devices and time are simulated; the page then says so."""
     demo: dict[str, str] = {}
-    """``id`` and ``password`` that the sign-in page of a demo offers to everybody, and ``chat``, where messages that it
-    tells a made-up group are shown; on this machine alone."""
+    """``id`` and ``password`` that the sign-in page of a demo offers to everybody, ``others`` (accounts with the same
+    password, apart by blanks), and ``chat``, where messages that it tells a made-up group are shown; on this machine
+    alone."""
     hosts: tuple[str, ...] = ()
     """Names, beside addresses and localhost, by which browsers may call the board (names of a reverse proxy)."""
     map_link: str = ""

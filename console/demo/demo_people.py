@@ -13,12 +13,15 @@ from typing import Final, Self
 from console.people.links import KEY_FILE
 from console.people.people import People, Person
 from console.people.people_file import NAME
+from console.people.rights import Role
 from deploy.settings import Settings, with_values
 from ingest.days.patrol_settings import roster_of
 from stream.sentences.catalogue import Sentences
 from stream.sentences.languages import accepted, choose_language
 
 DUTY: Final = "duty"
+_OTHERS: Final[dict[Role, str]] = {"chief": "Sun Lan 孙岚", "engineer": "Gao Yu 高宇"}
+"""Who sees what the duty officer does not: account, which is called as the role is, and name."""
 _BY: Final = "cli:demo"
 _MOST: Final = 100
 _MOST_BYTES: Final = 64 << 10
@@ -38,11 +41,15 @@ p{{padding:10px 14px;border-radius:8px;background:#fff;white-space:pre-wrap;over
 
 
 def make_people(settings: Settings) -> dict[str, str]:
-    """Make the accounts that are not there yet; return ``id`` and ``password`` of the duty officer, whose is new."""
+    """Make the accounts that are not there yet.
+
+    Returns ``id`` and ``password`` of the duty officer, whose is new, and ``others``, who have the same.
+    """
     people, password = People(settings.site_dir), f"demo-{secrets.token_hex(5)}"
     language = settings.site.language
     officers = roster_of(settings.patrol).officers
     wanted = [Person(DUTY, "Zhao Min 赵敏", "duty", language, addresses={_CHANNEL: "zhaomin"})]
+    wanted += [Person(role, name, role, language) for role, name in _OTHERS.items()]
     wanted += [
         Person(one, name, "patrol", language, officer=one, addresses={_CHANNEL: one}) for one, name in officers.items()
     ]
@@ -51,8 +58,9 @@ def make_people(settings: Settings) -> dict[str, str]:
         for person in wanted:
             if person.id not in known:
                 people.add(person, _BY)
-        people.set_password(DUTY, password, _BY)
-    return {"id": DUTY, "password": password}
+        for one in (DUTY, *_OTHERS):
+            people.set_password(one, password, _BY)
+    return {"id": DUTY, "password": password, "others": " ".join(_OTHERS)}
 
 
 def forget_people(folder: Path) -> None:

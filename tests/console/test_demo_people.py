@@ -32,8 +32,14 @@ def test_a_duty_officer_and_three_patrols_with_a_password_of_this_run(settings, 
     people = People(settings.site_dir)
     with closing(people.file):
         roles = {person.id: (person.role, person.officer) for person in people.all()}
-        assert roles == {"duty": ("duty", "")} | {one: ("patrol", one) for one in ("p1", "p2", "p3")}
+        assert roles == {one: (one, "") for one in ("duty", "chief", "engineer")} | {
+            one: ("patrol", one) for one in ("p1", "p2", "p3")
+        }
         assert people.of_session(people.sign_in(**_of(second), where="127.0.0.1")) == people.person("duty")
+        for one in second["others"].split(" "):
+            assert people.of_session(people.sign_in(**_of(second | {"id": one}), where="127.0.0.1")) == people.person(
+                one
+            )
         with pytest.raises(SignInError):
             people.sign_in(**_of(first), where="127.0.0.1")
         assert people.audit.verify() == []

@@ -66,9 +66,11 @@ function signIn() {
   byId("door").querySelector("input").focus();
 }
 
-/** Offer the account of a demo, which everybody at this machine may use. */
+/** Offer the accounts of a demo, which everybody at this machine may use. */
 function demo(send) {
-  return el("section", { class: "demo" }, el("p", {}, t("door-demo", me.demo)), form([], t("door-demo_in"), () => send({ id: me.demo.id, password: me.demo.password })));
+  const { id, password, others = "" } = me.demo;
+  const other = (one) => form([], t("door-demo_as", { role: word("role", one) }), () => send({ id: one, password }));
+  return el("section", { class: "demo" }, el("p", {}, t("door-demo", me.demo)), form([], t("door-demo_in"), () => send({ id, password })), others && others.split(" ").map(other));
 }
 
 function newPassword() {
