@@ -21,7 +21,7 @@ from stream.sinks.store.export_tables import Coded, Column, ColumnType, Portion,
 ROW_GROUP: Final = 131_072
 """Rows of a Parquet file that are read together; two or three portions."""
 _WHOLE: Final = frozenset({"time", "int", "bool"})
-BOM: Final = "\ufeff"
+_MARK: Final = "\ufeff"
 
 
 _DTYPES: Final = {"int32": "<i4", "double": "<f8", "float": "<f4"}
@@ -38,8 +38,12 @@ class ExportWriter(Protocol):
 
 
 @contextmanager
-def csv_writer(file: TextIO, columns: Sequence[Column], zone: tzinfo) -> Iterator[ExportWriter]:
-    """Give a writer of CSV (RFC 4180): a line of names, times in RFC 3339 with the zone's offset, gaps empty."""
+def csv_writer(file: TextIO, columns: Sequence[Column], zone: tzinfo, *, mark: bool) -> Iterator[ExportWriter]:
+    """Give a writer of CSV (RFC 4180): a line of names, times in RFC 3339 with the zone's offset, gaps empty.
+
+    With a `mark` of UTF-8 at its beginning Excel shows Chinese.
+    """
+    file.write(_MARK if mark else "")
     yield _CsvWriter(file, columns, zone)
 
 

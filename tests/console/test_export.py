@@ -245,10 +245,17 @@ def test_without_pyarrow_the_error_says_what_to_install(data, tmp_path, monkeypa
     assert [*tmp_path.iterdir()] == []
 
 
-@pytest.mark.parametrize("arguments", [("--parquet", "-"), ("--csv", "-", "--json")])
-def test_what_cannot_go_to_standard_output_is_refused(arguments, data, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--parquet", "-"), "standard output takes CSV alone"),
+        (("--csv", "-", "--json"), "standard output takes CSV alone"),
+        (("--parquet", "w.parquet", "--excel"), "Excel reads no Parquet"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(arguments, why, data, capsys):
     assert told(data, "windows", *arguments) == 2
-    assert "standard output takes CSV alone" in capsys.readouterr().err
+    assert why in capsys.readouterr().err
 
 
 def test_a_folder_is_no_file_to_write_and_none_is_made(data, tmp_path, capsys):

@@ -24,7 +24,7 @@ from console.common import (
     time_of,
 )
 from console.errors import CommandError
-from console.export_files import BOM, ExportWriter, csv_writer, parquet_writer
+from console.export_files import ExportWriter, csv_writer, parquet_writer
 from console.people.audit import Audit
 from console.people.people_file import PeopleFile, has_file
 from deploy.processes import StopRequest
@@ -73,13 +73,7 @@ def run(options: argparse.Namespace) -> int:
     settings, site = settings_of_site(options)
     zone = site.zone(settings)
     texts = texts_of(options, settings)
-    target: Path = options.csv or options.parquet
-    if target == _STDOUT and (options.parquet or options.json):
-        raise CommandError("standard output takes CSV alone, without --json and --parquet; name a file", 2)
-    if target.is_dir():
-        raise CommandError(f"{target}: is a folder, expected a file to write")
-    if not target.parent.is_dir():  # it is a slip of the pen, more often than a folder to be made
-        raise CommandError(f"{target}: there is no folder {target.parent}")
+    target = _target(options)
     table = TABLES[options.table]
     since, until = (
         default if text is None else time_of(text, name, zone)
@@ -120,6 +114,20 @@ def run(options: argparse.Namespace) -> int:
     else:
         print(texts("export-done", rows=rows, file=str(target), size=size))
     return 0
+
+
+def _target(options: argparse.Namespace) -> Path:
+    """Return where the rows go. Raises `CommandError` where options do not go together, or there is no such place."""
+    target: Path = options.csv or options.parquet
+    if target == _STDOUT and (options.parquet or options.json):
+        raise CommandError("standard output takes CSV alone, without --json and --parquet; name a file", 2)
+    if options.excel and options.parquet:
+        raise CommandError("--excel is for --csv: Excel reads no Parquet", 2)
+    if target.is_dir():
+        raise CommandError(f"{target}: is a folder, expected a file to write")
+    if not target.parent.is_dir():  # it is a slip of the pen, more often than a folder to be made
+        raise CommandError(f"{target}: there is no folder {target.parent}")
+    return target
 
 
 def _wanted(options: argparse.Namespace, columns: Sequence[Column]) -> dict[str, list[str]]:
@@ -169,7 +177,7 @@ def _opened(
 ) -> Iterator[ExportWriter]:
     """Give a writer of the file; it takes its place when all is written."""
     if options.csv == _STDOUT:
-        with csv_writer(sys.stdout, columns, zone) as writer:
+        with csv_writer(sys.stdout, columns, zone, mark=options.excel) as writer:
             yield writer
     elif options.parquet:
         told = {"patrolgrid": version(), "site": site, "timezone": zone.key, "table": options.table}
@@ -178,8 +186,7 @@ def _opened(
     else:
         with replacing(options.csv) as file:
             text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-            text.write(BOM if options.excel else "")
-            with csv_writer(text, columns, zone) as writer:
+            with csv_writer(text, columns, zone, mark=options.excel) as writer:
                 yield writer
             text.detach()
 

@@ -21,6 +21,8 @@ from stream.sinks.store.window_view import PART_COLUMNS, whole
 
 PORTION: Final = 20_000
 """Rows that are read at a time."""
+_BODIES: Final = 2_000
+"""Rows of JSON: each takes much more memory than one of numbers."""
 _YOUNG: Final = "young"
 _BY_NAME: Final = frozenset({"officer_help"})
 """Kinds of alerts whose sentences name a person, and say what that person wrote."""
@@ -109,6 +111,7 @@ def _bodies(
         f"ORDER BY {order} LIMIT ?"
     )
     last: Sequence[Any] = (asked.since_ms - 1, *("" for _ in select.key))
+    portion = min(portion, _BODIES)
     rows: list[Any] = [()] * portion
     while len(rows) == portion:
         rows = reader.query(statement, (*last, asked.since_ms, asked.until_ms, portion))
