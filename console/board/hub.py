@@ -102,6 +102,8 @@ class Hub:
         self._judge = FreshnessJudge(quiet_s)
         self._changed = asyncio.Condition()
         self._overview: overview.Overview | None = None
+        self._alerts = 0, b"[]", b"[]"
+        """Since which generation the open alerts are as they are; they, and further ones, as JSON."""
         self._devices: dict[str, tuple[int, bytes]] = {}
         self._removed = 0
         self._error = ""
@@ -182,6 +184,9 @@ class Hub:
         if taken is not None:
             self._clock_speed = _clock_speed(self._overview, taken, self._clock_speed)
             self._overview = taken
+            alerts = msgspec.json.encode(taken.alerts), msgspec.json.encode(taken.more_alerts)
+            if alerts != self._alerts[1:]:
+                self._alerts = self.generation, *alerts
             if self._devices.keys() - taken.devices.keys():
                 self._devices, self._removed = {}, self.generation
             for device, entry in taken.devices.items():
@@ -225,7 +230,8 @@ class Hub:
     def overview(self, since: int = 0, *, whole: bool = True) -> bytes:
         """Return the overview as JSON; what is not `whole` has hotspots alone, for whom alerts are not for.
 
-        With a `since` above 0 only the devices that changed after that generation are in it, and ``partial`` is true.
+        With a `since` above 0 only the devices that changed after that generation are in it, and ``partial`` is true;
+        then ``alerts`` and ``more_alerts`` are left out where they are as they were. In a flood they are most of it.
         """
         look = self._overview
         partial = since > 0 and since >= self._removed
@@ -243,13 +249,17 @@ class Hub:
             "clock_speed": self._clock_speed,
             "freshness": self.freshness,
             "status": overview.with_told(self._status or (look.status if look else None)) if whole else None,
-            "alerts": look.alerts if look and whole else [],
+            "open_alerts": look.open_alerts if look and whole else 0,
             "ended": look.ended if look and whole else [],
             "told": self._told if whole else {},
             "delivery": self._delivery_told() if whole else None,
             "hotspots": look.hotspots if look else None,
             "devices": devices if whole else {},
         }
+        changed, alerts, more = self._alerts
+        if not partial or changed > since:
+            shown = (alerts, more) if whole else (b"[]", b"[]")
+            document |= dict(zip(("alerts", "more_alerts"), map(msgspec.Raw, shown), strict=True))
         return msgspec.json.encode(document)
 
     def _delivery_told(self) -> dict[str, Any]:

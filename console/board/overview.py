@@ -9,6 +9,13 @@ from stream.sinks.store.reader import StoreReader
 
 Row = dict[str, Any]
 MAX_OPEN_ALERTS: Final = 200
+"""Open alerts, the most severe and newest, that a page gets with their sentences."""
+MAX_MORE: Final = 2000
+"""Further ones, with what a list and the map need; of those beyond, a page says how many there are."""
+_MORE_KEYS: Final = (
+    "id", "revision", "kind", "beat", "device", "devices", "severity", "state", "raised_ms", "changed_ms", "heard_ms",
+    "by", "place", "lon", "lat",
+)  # fmt: skip
 _SERIES_KEYS: Final = (
     "metric", "kind", "start", "status", "n", "in", "out", "mean", "low", "high", "expected", "lower", "upper",
     "p", "state",
@@ -28,6 +35,10 @@ class Overview:
     status: Row | None
     alerts: list[Row]
     hotspots: Row | None
+    more_alerts: list[Row] = field(default_factory=list)
+    """Open alerts behind those, without sentences."""
+    open_alerts: int = 0
+    """How many there are in all."""
     ended: list[Row] = field(default_factory=list)
     """Critical alerts of the last hours that ended without anybody having taken them up."""
     devices: dict[str, Row] = field(default_factory=dict)
@@ -52,10 +63,15 @@ def take(reader: StoreReader) -> Overview:
     status = reader.meta("status", None)
     if status and agents:
         status = {**status, "agents_ms": max(row["at_ms"] for row in agents)}
+    alerts, more, total = reader.alerts(open_only=True, limit=MAX_OPEN_ALERTS), list[Row](), 0
+    if len(alerts) == MAX_OPEN_ALERTS:
+        more, total = reader.more_open_alerts(MAX_OPEN_ALERTS, MAX_MORE)
     return Overview(
         version=version,
         status=status,
-        alerts=reader.alerts(open_only=True, limit=MAX_OPEN_ALERTS),
+        alerts=alerts,
+        more_alerts=[{key: row.get(key) for key in _MORE_KEYS} for row in more],
+        open_alerts=max(total, len(alerts)),
         hotspots=reader.hotspots(),
         ended=reader.ended_alone(int((status or {}).get("now_ms") or 0) - ENDED_MS),
         devices=devices,

@@ -2000,6 +2000,35 @@ board-clear-handled = Handled on site
 board-clear-false = False alarm
 board-clear-passed = Passed on
 board-clear-do = Clear alert
+board-clear-why = Why it was a false alarm
+board-flood-title = { $n } × { $kind }
+board-flood-others = Other alerts
+board-flood-beats = { $names } and { $n } { $n ->
+    [one] more beat
+   *[other] more beats
+}
+board-flood-times = { $first } to { $last }
+board-flood-places = { $names } and { $n } { $n ->
+    [one] more place
+   *[other] more places
+}
+board-flood-details = Details
+board-flood-sent = Sent
+board-flood-unfold = Show all
+board-flood-fold = Fold
+board-flood-further = Show more ({ $n } left)
+board-flood-acknowledge = Acknowledge all { $n }
+board-flood-clear = Clear all
+board-flood-clear_do = Clear all { $n }
+board-flood-sure = Acknowledge { $n } alerts? Nobody is called for them any more.
+board-flood-sending = { $done } of { $n } sent…
+board-flood-partly = { $done } of { $n } sent. { $why }
+board-flood-taken = Acknowledged by { $by }
+board-flood-new = { $n } new alerts. The worst: { $severity }: { $kind }, { $place }
+board-flood-beyond = And { $n } more open { $n ->
+    [one] alert
+   *[other] alerts
+}: see the history
 board-hotspots-title = Hotspots
 board-hotspots-when = as of { $time }, next { $span }
 board-hotspots-hours = { $from }–{ $until } h

@@ -7,6 +7,7 @@ import pytest
 
 from console.board.freshness import DeliveryState, FreshnessJudge, delivery
 from console.board.hub import Asker, Hub
+from console.board.overview import MAX_MORE, MAX_OPEN_ALERTS
 from stream.sinks.store.tables import StoreError
 from tests.console.fake_reader import FakeReader
 
@@ -143,6 +144,35 @@ def test_a_stream_is_sent_only_devices_that_changed():
         assert second["partial"] is True
         assert second["devices"]["door-02"]["trouble"] == ["offline"]
         assert hub.overview(hub.generation).count(b'"devices":{}') == 1
+        asker.close()
+
+    asyncio.run(story())
+
+
+def test_a_stream_is_sent_open_alerts_where_they_changed_and_all_of_them():
+    async def story():
+        reader = FakeReader()
+        reader.running = False
+        one = next(iter(reader.open_alerts.values()))[-1] | {"state": "raised"}
+        reader.alerts = lambda **_kind: [one | {"id": f"a{n}"} for n in range(MAX_OPEN_ALERTS)]
+        reader.more_open_alerts = lambda beyond, limit: ([one | {"id": "beyond"}], beyond + limit + 5)
+        asker = Asker(reader)
+        hub = Hub(asker, quiet_s=120)
+        await hub.look()
+        first = json.loads(hub.overview())
+        assert (len(first["alerts"]), first["open_alerts"]) == (MAX_OPEN_ALERTS, MAX_OPEN_ALERTS + MAX_MORE + 5)
+        assert [row["id"] for row in first["more_alerts"]] == ["beyond"]
+        assert "why" not in first["more_alerts"][0]
+        reader.touch()
+        await hub.look()
+        second = json.loads(hub.overview(first["generation"]))
+        assert (second["partial"], second.keys() & {"alerts", "more_alerts"}) == (True, set())
+        assert json.loads(hub.overview())["alerts"] == first["alerts"], "a page that begins gets them"
+        assert json.loads(hub.overview(whole=False))["alerts"] == []
+        reader.more_open_alerts = lambda beyond, limit: ([], min(beyond, limit))
+        reader.touch()
+        await hub.look()
+        assert json.loads(hub.overview(second["generation"]))["more_alerts"] == []
         asker.close()
 
     asyncio.run(story())

@@ -1,14 +1,15 @@
 // Open alerts as cards: what, where, why, what to do; acknowledged with one click, cleared with two.
 
+import { clearForm, nameForm, recallOfficer, setOfficer } from "./alert_forms.js";
 import { command, post } from "./api.js";
 import { KeyedList, byId, el, put, say } from "./dom.js";
+import { Flood, folded, look } from "./floods.js";
 import { line, sign } from "./icons.js";
-import { named, percent, pick, recall, remember, span, t, when, word } from "./i18n.js";
-import { bus, calmness, emit, endedUnseen, kindTitle, may, openAlerts, select, setSeen, siteNow, state, trusted } from "./state.js";
+import { named, percent, pick, span, t, when, word } from "./i18n.js";
+import { bus, calmness, emit, endedUnseen, kindTitle, may, moreOpen, openAlerts, setSeen, siteNow, state, trusted } from "./state.js";
 
-const OFFICER = "patrolgrid.officer";
+const MOST_TOLD = 3; // new alerts at once that are each read out
 const SLOW_MS = 15_000; // a command is on its way through the node's log; longer than this is worth a word
-const REASONS = ["handled", "false", "passed"];
 
 class Card {
   constructor(alert) {
@@ -38,10 +39,10 @@ class Card {
     if (look === this.drawn) return;
     this.drawn = look;
     this.turn += 1;
+    if (!this.form) this.formNode = null; // what is typed or chosen in it stays while the alert changes
     const calm = a.state === "acknowledged";
     const over = !calm && a.state !== "raised";
     const focus = this.node.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
-    const typed = this.node.querySelector("input")?.value;
     this.node.className = `card ${a.severity} ${calm ? "calm" : ""} ${this.folded ? "folded" : ""}`;
     this.node.dataset.alert = a.id;
     const title = kindTitle(a.kind);
@@ -57,18 +58,16 @@ class Card {
       ),
       el(
         "button",
-        { type: "button", class: "place", "data-focus": "place", title: `${pick(a.place)} · ${t("alerts-show")}`, onclick: () => show(a) },
+        { type: "button", class: "place", "data-focus": "place", title: `${pick(a.place)} · ${t("alerts-show")}`, onclick: () => look(a) },
         line("place"),
         el("span", {}, pick(a.place) || a.device || a.beat),
       ),
-      el("p", { class: "why" }, pick(a.text), " ", el("span", { class: "sure" }, t("alerts-confidence", { share: percent(a.confidence) }))),
-      calm ? this.taken() : over ? el("p", { class: "over" }, t("alerts-ended", { time: when(a.changed_ms, siteNow()) })) : el("p", { class: "advice" }, line("go"), el("span", {}, pick(a.advice))),
+      a.text && el("p", { class: "why" }, pick(a.text), " ", el("span", { class: "sure" }, t("alerts-confidence", { share: percent(a.confidence) }))),
+      calm ? this.taken() : over ? el("p", { class: "over" }, t("alerts-ended", { time: when(a.changed_ms, siteNow()) })) : a.advice && el("p", { class: "advice" }, line("go"), el("span", {}, pick(a.advice))),
       whoWasTold(told),
       this.error && el("p", { class: "failed", role: "alert" }, this.error),
-      over ? this.seenButton() : this.form ? this.drawForm() : this.buttons(calm),
+      over ? this.seenButton() : this.form ? (this.formNode ??= this.drawForm()) : this.buttons(calm),
     );
-    const input = this.node.querySelector("input");
-    if (input && typed !== undefined) input.value = typed;
     if (focus) (this.node.querySelector(`[data-focus="${focus}"]`) ?? this.node).focus({ preventScroll: true });
   }
 
@@ -97,7 +96,8 @@ class Card {
   taken() {
     const a = this.alert;
     const text = a.by ? t("alerts-taken", { by: named(a.by), time: when(a.heard_ms || a.changed_ms, siteNow()) }) : t("alerts-taken_system");
-    return el("p", { class: "taken" }, text, a.note && el("span", { class: "note" }, named(a.note)));
+    const said = [a.reason && word("false", a.reason), named(a.note)].filter(Boolean).join(" · ");
+    return el("p", { class: "taken" }, text, said && el("span", { class: "note" }, said));
   }
 
   seenButton() {
@@ -136,68 +136,28 @@ class Card {
   }
 
   drawForm() {
-    return this.form === "clear" ? this.clearForm() : this.nameForm(this.form.split(":")[1]);
-  }
-
-  nameForm(action) {
-    const input = el("input", { name: "officer", maxlength: 64, autocomplete: "name", required: true, "data-focus": "input", "aria-label": t("officer-ask") });
-    const submit = (event) => {
-      event.preventDefault();
-      if (!setOfficer(input.value)) return input.focus();
+    const cancel = () => this.close();
+    if (this.form === "clear") {
+      return clearForm(t("clear-do"), (says) => {
+        this.form = null;
+        this.send("clear", says);
+      }, cancel);
+    }
+    const action = this.form.split(":")[1];
+    return nameForm(t(`alerts-${action}`), () => {
       this.form = null;
-      this.send(action, this.note);
-    };
-    return el(
-      "form",
-      { class: "form", onsubmit: submit },
-      el("label", {}, t("officer-ask"), input),
-      el("p", { class: "hint" }, t("officer-hint")),
-      el(
-        "div",
-        { class: "actions" },
-        el("button", { type: "button", "data-focus": "cancel", onclick: () => this.close() }, t("cancel")),
-        el("button", { type: "submit", class: "main", "data-focus": "submit" }, t(`alerts-${action}`)),
-      ),
-    );
+      this.send(action, this.says);
+    }, cancel);
   }
 
-  clearForm() {
-    const input = el("input", { name: "note", maxlength: 280, "data-focus": "input", "aria-label": t("clear-note"), placeholder: t("clear-note") });
-    const submit = (event) => {
-      event.preventDefault();
-      this.form = null;
-      this.send("clear", input.value);
-    };
-    const reasons = REASONS.map((reason) => {
-      const use = () => {
-        input.value = t(`clear-${reason}`);
-        input.focus();
-      };
-      return el("button", { type: "button", class: "chip", "data-focus": reason, onclick: use }, t(`clear-${reason}`));
-    });
-    return el(
-      "form",
-      { class: "form", onsubmit: submit },
-      el("p", { class: "ask" }, t("clear-ask")),
-      el("div", { class: "chips" }, reasons),
-      input,
-      el(
-        "div",
-        { class: "actions" },
-        el("button", { type: "button", "data-focus": "cancel", onclick: () => this.close() }, t("cancel")),
-        el("button", { type: "submit", class: "main", "data-focus": "submit" }, t("clear-do")),
-      ),
-    );
-  }
-
-  async send(action, note = "") {
+  async send(action, says = {}) {
     this.error = "";
-    this.note = note;
+    this.says = says;
     if (!state.officer) return this.open(`name:${action}`);
     this.pending = { action, since: performance.now(), slow: false };
     this.draw();
     try {
-      await command(this.alert.id, action, state.me.accounts ? "" : state.officer, note);
+      await command(this.alert.id, action, says);
     } catch (failure) {
       this.pending = null;
       this.error = failure.message || t("error-unreachable");
@@ -241,19 +201,6 @@ function whoWasTold(rows) {
   );
 }
 
-function show(alert) {
-  if (state.devices.has(alert.device)) select(alert.device);
-  bus.dispatchEvent(new CustomEvent("look", { detail: alert }));
-}
-
-/** Keep an officer's name; tell whether there is one. */
-function setOfficer(name) {
-  state.officer = name.replace(/\s+/g, " ").trim().slice(0, 64);
-  remember(OFFICER, state.officer);
-  emit("officer");
-  return state.officer !== "";
-}
-
 const known = new Set();
 let first = true;
 
@@ -266,7 +213,11 @@ function announce(alerts, tone) {
     first = !state.overview;
     return;
   }
-  for (const a of fresh) {
+  if (fresh.length > MOST_TOLD) {
+    const worst = fresh.find((a) => a.severity === "critical") ?? fresh[0];
+    put(byId(worst.severity === "critical" ? "urgent" : "polite"), t("flood-new", { n: fresh.length, severity: word("severity", worst.severity), kind: kindTitle(worst.kind), place: pick(worst.place) }));
+  }
+  for (const a of fresh.length > MOST_TOLD ? [] : fresh) {
     const text = t("alerts-new", { severity: word("severity", a.severity), kind: kindTitle(a.kind), place: pick(a.place) });
     put(byId(a.severity === "critical" ? "urgent" : "polite"), text);
     byId("alerts-list").querySelector(`[data-alert="${CSS.escape(a.id)}"]`)?.classList.add("fresh");
@@ -306,19 +257,26 @@ function officerButton() {
 /** Show open alerts, and keep them up to date. `tone(critical)` sounds. */
 export function startAlerts(tone) {
   if (!state.me.accounts) {
-    state.officer = recall(OFFICER) ?? "";
+    recallOfficer();
     officerButton();
   }
   byId("officer").hidden = state.me.accounts;
-  const list = new KeyedList(byId("alerts-list"), (alert) => new Card(alert));
+  const list = new KeyedList(byId("alerts-list"), (item) => (item.alerts ? new Flood(item) : new Card(item)));
   const calm = el("p", { class: "all-calm" });
-  byId("alerts-list").after(calm);
+  const more = el("a", { class: "more-open", href: "/history?from=&state=raised" });
+  byId("alerts-list").after(calm, more);
   const draw = () => {
     const alerts = openAlerts();
     const ended = endedUnseen();
     const open = alerts.filter((a) => a.state === "raised").length; // they come first, and before what is in hand what nobody saw
-    list.show([...alerts.slice(0, open), ...ended, ...alerts.slice(open)], (alert) => alert.id);
-    say(byId("alerts-count"), alerts.length || trusted() ? String(alerts.length) : "—");
+    const apart = (a) => Boolean(list.views.get(a.id)?.form); // what somebody is at stays where it is
+    const items = folded(alerts, apart);
+    const place = items.findIndex((item) => (item.alerts?.[0] ?? item).state === "acknowledged");
+    items.splice(place < 0 ? items.length : place, 0, ...ended);
+    list.show(items, (item) => item.key ?? item.id);
+    more.hidden = !moreOpen();
+    if (moreOpen()) say(more, t("flood-beyond", { n: moreOpen() }));
+    say(byId("alerts-count"), alerts.length || trusted() ? String(alerts.length + moreOpen()) : "—");
     byId("alerts-count").dataset.level = alerts.some((a) => a.state === "raised" && a.severity === "critical") ? "critical" : open ? "warning" : "calm";
     calm.hidden = alerts.length + ended.length > 0 || !state.overview;
     const { level, text } = calmness();
@@ -330,8 +288,10 @@ export function startAlerts(tone) {
   for (const name of ["change", "link", "language", "seen", "fold"]) bus.addEventListener(name, draw);
   new ResizeObserver(() => fit(list)).observe(byId("alerts"));
   bus.addEventListener("alert", ({ detail }) => {
+    const flood = [...list.views.values()].find((one) => one.has?.(detail));
+    if (flood) return flood.showRow(detail);
     const view = list.views.get(detail);
-    if (!view) return;
+    if (!view) return undefined;
     view.opened = true;
     draw();
     view.node.scrollIntoView({ block: "nearest" });

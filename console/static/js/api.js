@@ -32,8 +32,16 @@ export const post = (path, body, options = {}) =>
 /** Send a file; throws as `post` does. */
 export const upload = (path, file, media) => call(path, { method: "POST", headers: { "Content-Type": media, "X-PatrolGrid": "board" }, body: file });
 
-/** Send a command; `by` is a name where the site has no accounts. */
-export const command = (alert, action, by, note = "") => post(`/api/alerts/${encodeURIComponent(alert)}/${action}`, { by, note });
+/** Return an id of one press of a button: its repeats are known by it. */
+export const randomId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+const order = ({ note = "", reason = "" }) => ({ by: state.me.accounts ? "" : state.officer, note, reason: reason || null });
+
+/** Send a command about an alert; `says` has a note, and why it was a false alarm. */
+export const command = (alert, action, says) => post(`/api/alerts/${encodeURIComponent(alert)}/${action}`, order(says));
+
+/** Send a command about each of many alerts; returns what has become of them. The same `id` again changes nothing. */
+export const commandAll = (ids, action, says, id) => post(`/api/alerts/${action}`, { ...order(says), ids, id });
 
 /** Return this page with its filters, for an address that leads back to it. */
 export const here = () => encodeURIComponent(location.pathname + location.search).replace(/%2F/g, "/");

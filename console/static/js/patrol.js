@@ -1,7 +1,9 @@
 // A patrol's page, for one thumb: my alerts, my next stop and the way there, what I have done, help. Keeps what is pressed.
 
+import { FALSE_ALARMS } from "./alert_forms.js";
 import { ApiFailure, get, listen } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
+import { floodWords, folded } from "./floods.js";
 import { spotWords } from "./hotspots.js";
 import { line, sign } from "./icons.js";
 import { currentLanguage, minutes, named, pick, recall, remember, setLanguage, firstLanguage, t, when, word } from "./i18n.js";
@@ -12,10 +14,12 @@ import { bus, kindTitle, may, openAlerts, siteNow, spots, state, trusted } from 
 
 const LIGHT = "patrolgrid.light";
 const LEAST_MS = 2000; // between two questions for the plan
-const FALSE_ALARMS = ["nothing", "ordinary", "weather", "animal", "works", "device"];
 const SKIPPED = ["called", "time", "access", "unsafe", "quiet"];
 const AFTER = { arrived: "arrived", done: "done", skipped: "skipped" };
 const SPOTS = 5;
+const UNFOLDED = 40;
+const AT_ONCE = 1000; // alerts that one press may be about
+const unfolded = new Map(); // flood → how many of its alerts are shown by themselves
 
 let plan = null;
 let chosen = null; // id of the stop that somebody wants to see instead of the next
@@ -28,6 +32,7 @@ const mine = () => plan?.officers.find((one) => one.id === officerId() && plan.s
 const said = (body) => newest(pressed(), (one) => one.path === "/api/did" && body(one.body));
 const did = (what, stop = "", note = "") => press("/api/did", { what, stop, note, at_ms: Math.round(siteNow()) });
 const act = (alert, action, more = {}) => press(`/api/alerts/${encodeURIComponent(alert)}/${action}`, more);
+const actOnAll = (alerts, action, more = {}) => press(`/api/alerts/${action}`, { ...more, ids: alerts.slice(0, AT_ONCE).map((a) => a.id) });
 
 /** Return my stops in the order of time, as they are once all that was pressed has arrived. */
 function stops() {
@@ -84,12 +89,18 @@ function ask({ title, hint, choices = [], label, kind = "main" }, done) {
   dialog.showModal();
 }
 
-function askClear(a) {
+/** Return what was pressed last about an alert, by itself or with others. */
+function pressedFor(a) {
+  const one = `/api/alerts/${encodeURIComponent(a.id)}/`;
+  return newest(pressed(), (press) => press.path.startsWith(one) || press.body.ids?.includes(a.id))?.path.split("/").pop();
+}
+
+function askClear(title, clear) {
   const ends = ["handled", "passed"].map((one) => [one, t(`clear-${one}`)]);
   const choices = [...ends, ...FALSE_ALARMS.map((one) => [`false-${one}`, word("false", one)])];
-  ask({ title: t("clear-ask"), hint: kindTitle(a.kind), choices, label: t("clear-do") }, (choice, note) => {
+  ask({ title: t("clear-ask"), hint: title, choices, label: t("clear-do") }, (choice, note) => {
     const reason = choice.startsWith("false-") ? choice.slice(6) : null;
-    act(a.id, "clear", reason ? { reason, note } : { note: [t(`clear-${choice}`), note].filter(Boolean).join(" · ") });
+    clear(reason ? { reason, note } : { note: [t(`clear-${choice}`), note].filter(Boolean).join(" · ") });
   });
 }
 
@@ -104,7 +115,7 @@ const askHelp = () => {
 };
 
 function alertCard(a) {
-  const last = newest(pressed(), (one) => one.path.startsWith(`/api/alerts/${encodeURIComponent(a.id)}/`))?.path.split("/").pop();
+  const last = pressedFor(a);
   const over = last === "clear";
   const own = a.kind === "officer_help" && a.device === officerId(); // taking up one's own call would silence it for all
   const taken = a.state === "acknowledged" || last === "acknowledge";
@@ -113,17 +124,50 @@ function alertCard(a) {
     { class: `told ${taken ? "taken" : a.severity}`, "data-alert": a.id },
     el("div", { class: "told-head" }, sign(taken ? "acknowledged" : a.severity), el("strong", {}, kindTitle(a.kind)), el("time", {}, when(a.raised_ms, siteNow()))),
     el("h2", {}, pick(a.place) || a.device || a.beat),
-    el("p", {}, pick(a.text)),
-    !taken && el("p", { class: "muted" }, pick(a.advice)),
+    a.text && el("p", {}, pick(a.text)),
+    !taken && a.advice && el("p", { class: "muted" }, pick(a.advice)),
     (over || (last && a.state === "raised")) && el("p", { class: "pending", role: "status" }, t(`alerts-pending_${last}`)),
     !over &&
       el(
         "div",
         { class: "actions" },
-        may("clear") && button(t("alerts-clear"), () => askClear(a)),
+        may("clear") && button(t("alerts-clear"), () => askClear(kindTitle(a.kind), (says) => act(a.id, "clear", says))),
         !taken && !own && may("acknowledge") && button(t("alerts-acknowledge"), () => act(a.id, "acknowledge"), "main"),
       ),
   );
+}
+
+/** Many alerts of one cause: one card, taken up or ended together; each by itself where somebody unfolds it. */
+function floodCard(flood) {
+  const { alerts } = flood;
+  const words = floodWords(flood);
+  const open = alerts.filter((a) => a.state === "raised" && !pressedFor(a));
+  const waits = alerts.some(pressedFor);
+  const n = unfolded.get(flood.key) ?? 0;
+  const unfold = (many) => () => {
+    unfolded.set(flood.key, many);
+    draw();
+  };
+  return [
+    el(
+      "article",
+      { class: `told ${open.length ? words.severity : "taken"}`, "data-flood": flood.key },
+      el("div", { class: "told-head" }, sign(open.length ? words.severity : "acknowledged"), el("strong", {}, words.title), el("time", {}, words.times)),
+      el("h2", {}, words.beats),
+      el("p", {}, words.places),
+      open.length > 0 && words.advice && el("p", { class: "muted" }, words.advice),
+      waits && el("p", { class: "pending", role: "status" }, t("alerts-pending_acknowledge")),
+      el(
+        "div",
+        { class: "actions" },
+        button(t(n ? "flood-fold" : "flood-unfold"), unfold(n ? 0 : UNFOLDED)),
+        may("clear") && button(t("flood-clear"), () => askClear(words.title, (says) => actOnAll(alerts, "clear", says))),
+        open.length > 0 && may("acknowledge") && button(t("flood-acknowledge", { n: open.length }), () => actOnAll(open, "acknowledge"), "main"),
+      ),
+    ),
+    alerts.slice(0, n).map(alertCard),
+    n > 0 && alerts.length > n && button(t("flood-further", { n: alerts.length - n }), unfold(n + UNFOLDED), "wide"),
+  ];
 }
 
 function drawAlerts() {
@@ -133,8 +177,9 @@ function drawAlerts() {
   if (fresh.length) navigator.vibrate?.([300, 150, 300]);
   known = new Set(shown.map((a) => a.id));
   const last = pressed().map((one) => one.id);
-  part("mine", [shown, others, last, trusted()], () => [
-    shown.map(alertCard),
+  const revisions = shown.map((a) => [a.id, a.revision]);
+  part("mine", [revisions, others, last, [...unfolded], trusted()], () => [
+    folded(shown).map((item) => (item.alerts ? floodCard(item) : alertCard(item))),
     !shown.length && el("p", { class: "calm muted" }, t(trusted() ? "patrol-no_alerts" : "alerts-unknown")),
     others > 0 && el("a", { class: "elsewhere", href: "/" }, t("patrol-elsewhere", { n: others })),
   ]);

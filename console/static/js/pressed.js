@@ -1,6 +1,6 @@
 // What an officer has pressed: kept in this browser until the board has it, and sent in the order in which it was pressed.
 
-import { post } from "./api.js";
+import { post, randomId } from "./api.js";
 import { recall, remember } from "./i18n.js";
 import { emit, siteNow, state } from "./state.js";
 
@@ -40,7 +40,7 @@ export const pressed = () => [...taken.filter((one) => performance.now() - one.t
 
 /** Keep a press, and send it as soon as that can be. */
 export function press(path, body) {
-  const id = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const id = randomId();
   trouble.refused = "";
   change((all) => [...all, { id, person: state.me.person.id, path, body, at: Math.round(siteNow()) }]);
   return send();
@@ -58,6 +58,7 @@ export async function send() {
     try {
       const answer = await post(one.path, { ...one.body, id: one.id }, { signal: end.signal });
       if (answer.id !== one.id) throw new Error("something else than the board has answered");
+      if (answer.left?.length) throw new Error(answer.message); // of many alerts at once, those are still to be sent
       taken = [...taken.slice(-20), { ...one, takenAt: performance.now() }];
     } catch (failure) {
       if (!failure.error || failure.status >= 500 || failure.status === 401) {

@@ -33,7 +33,10 @@ export function siteNow() {
 
 /** Take an overview, whole or partial. */
 export function take(look) {
-  if (look.partial && state.overview) look.devices = { ...state.overview.devices, ...look.devices };
+  if (look.partial && state.overview) {
+    look.devices = { ...state.overview.devices, ...look.devices };
+    for (const name of ["alerts", "more_alerts"]) look[name] ??= state.overview[name]; // they are as they were
+  }
   if (state.site && look.places !== state.site.places) {
     if (!state.busy) return location.reload(); // beats or devices were edited
     state.stale = true;
@@ -66,12 +69,21 @@ export function select(device) {
 const RANK = { critical: 2, warning: 1, info: 0 };
 export const rank = (severity) => RANK[severity] ?? 0;
 
-/** Return open alerts, those nobody has taken first, the most severe on top, then the newest. */
+let sorted = { of: null, alerts: [] };
+
+/** Return open alerts, those nobody has taken first, the most severe on top, then the newest; the last may have no text. */
 export function openAlerts() {
-  const alerts = (state.overview?.alerts ?? []).filter((a) => a.state === "raised" || a.state === "acknowledged");
-  const taken = (a) => (a.state === "acknowledged" ? 1 : 0);
-  return [...alerts].sort((a, b) => taken(a) - taken(b) || rank(b.severity) - rank(a.severity) || b.raised_ms - a.raised_ms);
+  const { alerts = [], more_alerts: more = [] } = state.overview ?? {};
+  if (sorted.of !== alerts) {
+    const taken = (a) => (a.state === "acknowledged" ? 1 : 0);
+    const open = [...alerts, ...more].filter((a) => a.state === "raised" || a.state === "acknowledged");
+    sorted = { of: alerts, alerts: open.sort((a, b) => taken(a) - taken(b) || rank(b.severity) - rank(a.severity) || b.raised_ms - a.raised_ms) };
+  }
+  return [...sorted.alerts];
 }
+
+/** Return how many open alerts there are beyond those that the page has been given. */
+export const moreOpen = () => Math.max(0, (state.overview?.open_alerts ?? 0) - openAlerts().length);
 
 const SEEN = "patrolgrid.seen";
 const MOST_SEEN = 200;
