@@ -5,6 +5,7 @@ vehicle token and no text that somebody wrote in it: only the kind of the alert,
 times and numbers (`console.deliver.wording`).
 """
 
+from collections.abc import Callable
 from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, NamedTuple, Protocol
@@ -12,7 +13,7 @@ from typing import Annotated, ClassVar, Final, Literal, NamedTuple, Protocol
 import msgspec
 
 from console.deliver.message_links import MessageLinks
-from console.deliver.orders import Message
+from console.deliver.orders import Attachment, Message
 from console.deliver.wording import Writer
 from ingest.login import BrokerAddress, url_in_clear
 from ingest.setup.settings import url_mistake
@@ -51,6 +52,8 @@ class Surroundings(NamedTuple):
     """Where relative paths begin: the folder of the channels file."""
     links: MessageLinks | None = None
     """Makes the links in messages."""
+    attached: Callable[[Message, str], Attachment | None] | None = None
+    """Returns what goes with a message to a reader of a language, on channels inside that can take files."""
 
 
 class ChannelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):

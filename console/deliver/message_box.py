@@ -92,6 +92,23 @@ class MessageBox(OutboxFile):
             self._db.execute("UPDATE messages SET chain = id WHERE id = ?", (cursor.lastrowid,))
         return bool(cursor.rowcount)
 
+    def announce(self, alert: Alert, orders: Sequence[Order], now_ms: int) -> set[str]:
+        """Take what is told once and asks for no answer; return the channels that have something to do.
+
+        It is given as an alert that is over, so nobody is reminded. What is known already changes nothing.
+        """
+        if self.knows(alert.id, alert.revision):
+            return set()
+        body = msgspec.json.encode(alert)
+        with self.together():
+            self._db.execute(
+                "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, 0, 0, 0, 0, ?)",
+                (alert.id, alert.revision, alert.state, now_ms, body),
+            )
+            put = {order.channel for order in orders if self._put(alert, order, now_ms, body, act="week")}
+            self._fresh[alert.id] = alert.revision
+        return put
+
     def called(self) -> list[OpenCall]:
         """Return the alerts that people were called for and that nobody has taken up."""
         with self._lock:

@@ -11,6 +11,8 @@ from ingest.sqlite import StorageError
 _LOG: Final = logging.getLogger(__name__)
 _VALID_S: Final = 12 * 3_600
 _KEPT: Final = 1_000
+REPORT_PAGE: Final = "/report"
+"""The board's page of a week's report; it opens the newest that is over."""
 
 
 class MessageLinks:
@@ -27,6 +29,8 @@ class MessageLinks:
 
     def of(self, message: Message, *, outside: bool, group: bool) -> str:
         """Return a message's link; empty where nobody has said how phones reach the board."""
+        if self._url and message.act == "week":
+            return f"{self._url}{REPORT_PAGE}"
         if not self._url or outside or group or len(message.persons) != 1:
             return self._url and f"{self._url}/"
         key = message.persons[0], message.alert.id

@@ -9,9 +9,10 @@ MessageState = Literal["waiting", "failed", "accepted", "delivered", "dropped"]
 it. dropped: there was no need for it any more."""
 
 
-Act = Literal["call", "again", "held", "reminder", "escalation"]
+Act = Literal["call", "again", "held", "reminder", "escalation", "week"]
 """What a message is: people are called; they are called again for what somebody had taken up; it was held back for
-quiet hours; nobody has answered; nobody has answered, and somebody else is asked."""
+quiet hours; nobody has answered; nobody has answered, and somebody else is asked. Or it is no call at all, but the
+report of a week, in the shape of an alert that is over."""
 
 
 class Order(NamedTuple):
@@ -28,6 +29,14 @@ class Order(NamedTuple):
     """Ids of those whom it calls; empty: a group."""
     due_ms: int = 0
     """When it may go: the end of quiet hours; 0: now."""
+
+
+class Attachment(NamedTuple):
+    """A file that goes with a message."""
+
+    name: str
+    media: str
+    content: bytes
 
 
 class OpenCall(NamedTuple):

@@ -11,7 +11,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -22,6 +22,7 @@ from console.deliver.channel import Surroundings
 from console.deliver.channel_file import Declared, open_channel
 from console.deliver.message_box import MessageBox
 from console.deliver.mutes import Mutes, muted_until
+from console.deliver.orders import Order
 from console.deliver.outbox_file import FILE, STATUS
 from console.deliver.telling import Telling
 from console.deliver.worker import Worker
@@ -243,6 +244,17 @@ class Deliverer:
                 orders = [order._replace(due_ms=max(order.due_ms, muted_ms)) for order in orders]
                 channels |= self._box.take(alert, orders, now_ms, silently=silently)
         self._ring(channels)
+
+    def announce(self, alert: Alert, orders: Sequence[Order]) -> None:
+        """Tell what asks for no answer, once; see `MessageBox.announce`. Threads may call it.
+
+        Raises `sqlite3.Error` where the disk does not take it.
+        """
+        self._ring(self._box.announce(alert, orders, wall_ms()))
+
+    def knows(self, identifier: str) -> bool:
+        """Tell whether something was told, or announced."""
+        return self._box.knows(identifier, 1)
 
     def _hand_on(self) -> None:
         self._ring(self._box.hand_on(self._telling.way, self._limits.hand_on_ms, wall_ms()))

@@ -70,12 +70,13 @@ class Telling:
     ) -> None:
         self._rules, self._declared, self._zone, self._people = rules, declared, zone, people
         whom = [one for rule in (*rules.rules, *rules.escalate) for one in rule.whom]
-        for one in (*whom, *(one for entry in rules.quiet for one in entry.at)):
+        for one in (*whom, *(one for entry in (*rules.quiet, *rules.week) for one in entry.at)):
             if one.startswith("#") and one[1:] not in declared:
                 expected = ", ".join(f"#{name}" for name in declared) or "a channel of the channels file"
                 raise SettingsError(f"telling has {one}, expected {expected}")
         self._rota = Occurrences(rules.rota, zone)
         self._quiet = Occurrences(rules.quiet, zone)
+        self._weekly = Occurrences(rules.week, zone) if rules.week else None
         self._during: dict[CalendarEntry, Occurrences] = {}
 
     def orders(self, alert: Alert, now_ms: int) -> list[Order]:
@@ -101,6 +102,18 @@ class Telling:
         asked = [one for rule in self.escalations(alert, now_ms)[:escalated] for one in rule.whom]
         orders = self._orders([*whom, *asked], alert, now_ms)
         return [order for order in orders if not order.due_ms and not order.follows]
+
+    def weekly(self, since_ms: int, now_ms: int) -> list[int]:
+        """Return the numbers (from 0) of the entries of the week's report whose time has begun since then."""
+        if not self._weekly:
+            return []
+        begun = [one.entry for one in self._weekly.between(since_ms, now_ms + 1) if since_ms <= one.start_ms <= now_ms]
+        return [number for number, entry in enumerate(self._rules.week) if entry in begun]
+
+    def week_orders(self, number: int, about: Alert, now_ms: int) -> list[Order]:
+        """Return who gets the week's report by one of the entries; channels that only follow alerts do not."""
+        orders = self._orders(self._rules.week[number].at, about, now_ms, warns=False)  # a chief may have no address
+        return [order for order in orders if not order.follows]
 
     def way(self, channel: str, persons: Sequence[str]) -> list[Order]:
         """Return where goes next what a channel does not accept: each person's next channel, else the channel's own."""
@@ -130,14 +143,14 @@ class Telling:
             self._during[what.during] = Occurrences([what.during], self._zone)
         return bool(self._during[what.during].between(now_ms, now_ms + 1))
 
-    def _orders(self, whom: Iterable[str], alert: Alert, now_ms: int) -> list[Order]:
+    def _orders(self, whom: Iterable[str], alert: Alert, now_ms: int, *, warns: bool = True) -> list[Order]:
         due: dict[int, list[_Target]] = {}
-        for target in dict.fromkeys(one for name in whom for one in self._targets(name, now_ms)):
+        for target in dict.fromkeys(one for name in whom for one in self._targets(name, now_ms, warns=warns)):
             quiet_ms = 0 if alert.severity == "critical" else self._quiet_until(target, now_ms)
             due.setdefault(quiet_ms, []).append(target)
         return [order._replace(due_ms=at_ms) for at_ms, targets in due.items() for order in self._joined(targets)]
 
-    def _targets(self, name: str, now_ms: int) -> list[_Target]:
+    def _targets(self, name: str, now_ms: int, *, warns: bool) -> list[_Target]:
         """Return who is meant by a word of a rule: for each person the first of the channels that he has."""
         if name.startswith("#"):
             return [_Target(name[1:])]
@@ -155,7 +168,7 @@ class Telling:
         found = []
         for one in dict.fromkeys(meant):
             addresses = self._addresses(people[one]) if one in people else []
-            if not addresses:
+            if not addresses and warns:
                 _LOG.warning("a rule names %s, who has no account in use with an address on a channel", one)
             found += addresses[:1]
         return found

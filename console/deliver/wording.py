@@ -74,6 +74,8 @@ class Writer:
         """Return the text of a message that calls people, in its reader's language where it is known."""
         alert = message.alert
         say = Sentences(message.language, self._zone) if message.language else self.say
+        if message.act == "week":
+            return self._week(message, say)
         again = alert.heard_ms - alert.raised_ms >= _MINUTE_MS
         lines = [say("deliver-time", again=int(again), raised_ms=alert.raised_ms, heard_ms=alert.heard_ms)]
         if message.act != "call":
@@ -88,6 +90,15 @@ class Writer:
         link = self._link(message) if self._link else ""
         lines += [say("deliver-link", link=link)] if link else []
         return Text(self.title(alert, say), [*lines, say("deliver-mark", id=alert.id, revision=str(alert.revision))])
+
+    def _week(self, message: Message, say: Sentences) -> Text:
+        """Return the text of a week's report: figures alone, so it may go outside as it is."""
+        link = self._link(message) if self._link else ""
+        lines = say.why(message.alert.why).splitlines()
+        lines += [say("report-message-link", link=link)] if link else []
+        title = Why("report-message-title", {"week": message.alert.id.removeprefix("week-")[:8]})
+        titled = say("deliver-exercise", title=title) if self.exercise else say.why(title)
+        return Text(titled, [*lines, say("deliver-mark", id=message.alert.id, revision=str(message.alert.revision))])
 
     def test(self, words: str) -> Text:
         """Return the text of a test."""

@@ -16,6 +16,7 @@ from ingest.vocabulary import ALERT_KINDS, SEVERITY_RANK, Severity
 _RULE: Final = "'critical,warning beat=b1 kind=smoke,fire during daily 22:00-06:00 @ on:desk role:chief #duty'"
 _ROTA: Final = "'daily 06:00-14:00 @ wang li: desk'"
 _QUIET: Final = "'daily 22:00-06:00 @ role:chief #duty'"
+_WEEK: Final = "'Mon 07:00-12:00 @ role:chief #mail'"
 _ROLES: Final = ("duty", "patrol", "engineer", "chief", "partner")
 
 
@@ -38,6 +39,9 @@ class TellingSettings(Section, frozen=True, kw_only=True):
     quiet: tuple[str, ...] = ()
     """Hours in which persons or groups hear of critical alerts only, as WHEN @ WHOM; what still holds is told at their
     end."""
+    week: tuple[str, ...] = ("Mon 07:00-12:00 @ role:chief",)
+    """Who gets the report of the week that is over, as WHEN @ WHOM; it goes when WHEN begins, once a week
+    (docs/report.md). Empty: nobody."""
     per_hour: Annotated[float, Meta(ge=0.01, le=1_000)] = 1.0
     """Messages an hour of duty that a person can answer; `patrolgrid deliver list` shows who gets more (EEMUA 191)."""
 
@@ -82,6 +86,7 @@ class _Keys(msgspec.Struct, forbid_unknown_fields=True):
     remind: tuple[str, ...] | None = None
     escalate: tuple[str, ...] | None = None
     quiet: tuple[str, ...] | None = None
+    week: tuple[str, ...] | None = None
 
 
 class What(NamedTuple):
@@ -120,7 +125,8 @@ class TellingRules(NamedTuple):
     escalate: tuple[TellingRule, ...]
     """The soonest first."""
     quiet: tuple[CalendarEntry, ...]
-    """With whom in ``at``."""
+    """With whom in ``at``, as in `week`."""
+    week: tuple[CalendarEntry, ...] = ()
 
 
 def rules_of(settings: TellingSettings) -> TellingRules:
@@ -133,6 +139,9 @@ def rules_of(settings: TellingSettings) -> TellingRules:
     quiet = tuple(timed_entry("event", "quiet", text, _QUIET) for text in settings.quiet)
     for entry, text in zip(quiet, settings.quiet, strict=True):
         _check_whom("quiet", text, entry.at, duties, _QUIET)
+    week = tuple(timed_entry("event", "week", text, _WEEK) for text in settings.week)
+    for entry, text in zip(week, settings.week, strict=True):
+        _check_whom("week", text, entry.at, duties, _WEEK)
     rules = []
     for text in settings.rules:
         head, _, whom = text.partition("@")
@@ -143,7 +152,8 @@ def rules_of(settings: TellingSettings) -> TellingRules:
     escalate = [_timed("escalate", text, "after", example) for text in settings.escalate]
     for rule, text in zip(escalate, settings.escalate, strict=True):
         _check_whom("escalate", text, rule.whom, duties, example)
-    return TellingRules(tuple(rules), rota, remind, tuple(sorted(escalate, key=lambda rule: rule.after_ms)), quiet)
+    escalate.sort(key=lambda rule: rule.after_ms)
+    return TellingRules(tuple(rules), rota, remind, tuple(escalate), quiet, week)
 
 
 def _timed(key: str, text: str, word: str, example: str) -> TellingRule:

@@ -3314,6 +3314,15 @@ report-unknown-sum = { $hours } of { $week } hours are not known.
 report-unknown-parts = In { $away } hours nothing ran here, in { $blank } whole hours no device sent anything.
 report-unknown-high = So the { $low } alerts are a least: with the hours that are missing there may have been up to { $high }.
 report-away = { $begin } to { $end } ({ $hours } h)
+report-message = { $lines }
+    .lines = {"\u000A"}
+report-message-title = The week { $week }
+report-message-alerts = Alerts: { $n } ({ $against })
+report-message-taken = Taken up within { $median_s } (median), 90 % within { $p90_s }
+report-message-unanswered = Nobody took up { $n }; { $false } were false alarms
+report-message-patrol = Patrol: { $got } of { $wanted } h delivered
+report-message-dark = Devices silent: { $hours } h in all ({ $n } devices)
+report-message-link = The report: { $link }
 report-definitions = How every figure is reckoned: docs/report.md.
 # An alert's own page
 board-page-alert = Alert

@@ -3011,6 +3011,15 @@ report-unknown-sum = { $week } 小时中有 { $hours } 小时情况不明。
 report-unknown-parts = 其中 { $away } 小时本系统没有运行，{ $blank } 个整点小时没有任何设备发送数据。
 report-unknown-high = 因此 { $low } 条告警为最少数量：加上不明的时段，可能多达 { $high } 条。
 report-away = { $begin } 至 { $end }（{ $hours } 小时）
+report-message = { $lines }
+    .lines = {"\u000A"}
+report-message-title = 周报 { $week }
+report-message-alerts = 告警：{ $n } 条（{ $against }）
+report-message-taken = 接手用时：中位数 { $median_s }，90% 在 { $p90_s }内
+report-message-unanswered = 无人接手 { $n } 条；误报 { $false } 条
+report-message-patrol = 巡逻：{ $wanted } 小时中完成 { $got } 小时
+report-message-dark = 设备静默合计 { $hours } 小时（{ $n } 台设备）
+report-message-link = 报告：{ $link }
 report-definitions = 各项数字的算法：docs/report.zh-CN.md。
 # 单个告警的页面
 board-page-alert = 告警

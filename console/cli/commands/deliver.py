@@ -4,9 +4,11 @@ import argparse
 import getpass
 import logging
 import re
+import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -35,6 +37,7 @@ from console.deliver.telling import RecentPeople, Telling
 from console.deliver.worker import FAULTS
 from console.errors import CommandError
 from console.people.people import People
+from console.report.monday import WeekTeller, attached
 from deploy.node.lock import is_locked, site_lock
 from deploy.processes import StopRequest
 from deploy.settings import Settings, at_broker
@@ -112,7 +115,10 @@ def run(options: argparse.Namespace) -> int:
     around = surroundings(settings, site)
     if options.action == "test":
         return _test(options, declared, around, texts)
-    return _run(settings, declared, around, texts)
+    report = [sys.executable, "-m", "console.cli", "report", "week"]
+    report += ["--data-dir", str(settings.data.dir), "--site", site.id]
+    report += ["--config", str(options.config)] if options.config else []
+    return _run(settings, declared, around, texts, report)
 
 
 def surroundings(settings: Settings, site: FoundSite) -> Surroundings:
@@ -121,7 +127,8 @@ def surroundings(settings: Settings, site: FoundSite) -> Surroundings:
     exercise = settings.clock.mode != "system" if deliver.exercise == "auto" else deliver.exercise == "yes"
     zone, language = ZoneInfo(settings.site.timezone), settings.site.language
     links = MessageLinks(deliver.board_url, People(site.folder))
-    return Surroundings(site.id, zone, language, settings.broker, exercise, settings.channels_file.parent, links)
+    base, files = settings.channels_file.parent, partial(attached, site.folder)
+    return Surroundings(site.id, zone, language, settings.broker, exercise, base, links, files)
 
 
 def telling_of(settings: Settings, declared: Declared) -> Telling:
@@ -161,18 +168,24 @@ def _span_ms(text: str) -> int:
     return span_ms
 
 
-def _run(settings: Settings, declared: Declared, around: Surroundings, texts: Sentences) -> int:
+def _run(settings: Settings, declared: Declared, around: Surroundings, texts: Sentences, report: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     deliver = settings.deliver
     telling = telling_of(settings, declared)
+    zone = ZoneInfo(settings.site.timezone)
     limits = Limits(round(deliver.hand_on_s * 1000), round(deliver.keep_days * _DAY_MS))
     with StopRequest() as stop, site_lock(settings.site_dir, "deliver"):
         if not with_file(settings.telling).rules:
             print(texts("deliver-no_rules"))
         while not stop.asked:
             edits = _Edits(*filter(None, (settings.channels_file, settings.telling.file)))
-            with closing(Deliverer(settings.site_dir, declared, around, telling, limits)) as deliverer:
+            with ExitStack() as stack:
+                made = Deliverer(settings.site_dir, declared, around, telling, limits)
+                deliverer = stack.enter_context(closing(made))
+                week = WeekTeller(settings.site_dir, around.site, zone, telling, deliverer, report)
+                stack.enter_context(closing(week))
                 deliverer.start()
+                week.start()
                 print(texts("deliver-runs", channels=", ".join(declared)), flush=True)
                 while not (edits.came() or stop.asked):
                     deliverer.step()

@@ -2,6 +2,7 @@
 
 import smtplib
 import ssl
+from collections.abc import Callable
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Annotated, ClassVar, Final, Literal
@@ -10,7 +11,7 @@ import msgspec
 
 from console.deliver.channel import Channel, ChannelRefusedError, ChannelSettings, LaterError, Surroundings
 from console.deliver.http_post import deadline, shown
-from console.deliver.orders import Message
+from console.deliver.orders import Attachment, Message
 from console.deliver.wording import Text, Writer
 from ingest.clock import wall_ms
 from ingest.setup.settings import Port
@@ -42,9 +43,9 @@ class MailSettings(ChannelSettings, frozen=True, kw_only=True, tag="mail"):
             return "password would go in clear; expected secure = tls or starttls, or no password"
         return ""
 
-    def open(self, writer: Writer, _name: str, _around: Surroundings) -> Channel:
+    def open(self, writer: Writer, _name: str, around: Surroundings) -> Channel:
         """Return the channel; see `ChannelSettings.open`."""
-        return Mail(self, writer)
+        return Mail(self, writer, around.attached if self.where == "inside" else None)
 
 
 def _is_address(text: str) -> bool:
@@ -71,12 +72,19 @@ class _Tls(smtplib.SMTP_SSL):
 class Mail:
     """Sends one mail a message; its Message-ID is the same whenever it is sent, so that programs drop a repeat."""
 
-    def __init__(self, settings: MailSettings, writer: Writer) -> None:
-        self._mail, self._writer = settings, writer
+    def __init__(
+        self,
+        settings: MailSettings,
+        writer: Writer,
+        attached: Callable[[Message, str], Attachment | None] | None = None,
+    ) -> None:
+        self._mail, self._writer, self._attached = settings, writer, attached
 
     def send(self, message: Message) -> str:
         """Send a message to its address, else to all of the channel's."""
-        return self._send(self._writer.text(message), message.to.split() or list(self._mail.recipients), message.key)
+        attached = self._attached(message, message.language or self._writer.language) if self._attached else None
+        recipients = message.to.split() or list(self._mail.recipients)
+        return self._send(self._writer.text(message), recipients, message.key, attached)
 
     def check(self, text: str) -> str:
         """Send a test to all."""
@@ -85,14 +93,17 @@ class Mail:
     def close(self) -> None:
         """Do nothing: every mail has a connection of its own."""
 
-    def _send(self, text: Text, recipients: list[str], key: str) -> str:
+    def _send(self, text: Text, recipients: list[str], key: str, attached: Attachment | None = None) -> str:
         mail = EmailMessage()
         mail["Subject"], mail["From"] = shown(text.title), self._mail.sender  # in one line, or it is no header
         mail["To"] = ", ".join(recipients)
         mail["Message-ID"], mail["Date"] = f"<{key}@patrolgrid.invalid>", formatdate()
         mail.set_content("\n".join(text.lines) + "\n")
-        kind = _Tls if self._mail.secure == "tls" else _Plain
-        server = kind(self._mail.host, self._mail.timeout_s)
+        if attached is not None:
+            kind, _, form = attached.media.partition("/")
+            mail.add_attachment(attached.content, maintype=kind, subtype=form, filename=attached.name)
+        session = _Tls if self._mail.secure == "tls" else _Plain
+        server = session(self._mail.host, self._mail.timeout_s)
         try:
             with deadline(lambda: server.sock, self._mail.timeout_s):
                 missed = self._talk(server, mail)
