@@ -127,7 +127,7 @@ class FalsePart(msgspec.Struct, frozen=True, kw_only=True):
     """Those of them without a reason: they were none, or nobody said."""
 
 
-class Patrolled(msgspec.Struct, frozen=True, kw_only=True):
+class PatrolSum(msgspec.Struct, frozen=True, kw_only=True):
     """Planned against delivered."""
 
     id: str
@@ -144,8 +144,8 @@ class Patrolled(msgspec.Struct, frozen=True, kw_only=True):
 class PatrolPart(msgspec.Struct, frozen=True, kw_only=True):
     """What patrols were to do, and what they did."""
 
-    beats: list[Patrolled]
-    shifts: list[Patrolled]
+    beats: list[PatrolSum]
+    shifts: list[PatrolSum]
     stops: int
     planned_min: float
     delivered_min: float

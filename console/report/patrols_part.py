@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from console.report.alerts_part import AlertStory
-from console.report.document import Names, Patrolled, PatrolPart, StaffPart
+from console.report.document import Names, PatrolPart, PatrolSum, StaffPart
 from console.report.plain_names import PlainNames
 from console.report.week import HOURS, local_hour, spread, table
 from ingest.days.patrol_settings import PatrolSettings
@@ -39,8 +39,8 @@ def patrol_part(query: Query, begin_ms: int, until_ms: int, names: PlainNames) -
     )
 
 
-def _patrolled(identifier: str, sums: Mapping[str, Any], name: Names) -> Patrolled:
-    return Patrolled(
+def _patrolled(identifier: str, sums: Mapping[str, Any], name: Names) -> PatrolSum:
+    return PatrolSum(
         id=identifier,
         name=name,
         stops=int(sums["stops"]),

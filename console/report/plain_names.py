@@ -29,7 +29,7 @@ class PlainNames:
         self._places = places
         parts = {part for person in persons for part in _parts(person)}
         longest_first = sorted(parts, key=lambda part: (-len(part), part))
-        self._persons = [_pattern(part) for part in longest_first]
+        self._persons = [part.lower() for part in longest_first]
 
     def text(self, text: str) -> str:
         """Return a text without plates and people."""
@@ -39,7 +39,7 @@ class PlainNames:
         if holds_abroad(text):
             text = PLATE_BEFORE.sub(_CUT, text)
         for person in self._persons:
-            text = person.sub(_CUT, text)
+            text = _without(text, person)
         return text
 
     def beat(self, identifier: str) -> Names:
@@ -58,6 +58,13 @@ def _parts(person: str) -> Sequence[str]:
     return [*_HAN.findall(person), *_LATIN.findall(person)]
 
 
-def _pattern(part: str) -> re.Pattern[str]:
-    escaped = re.escape(part)
-    return re.compile(escaped if _HAN.match(part) else rf"\b{escaped}\b", re.IGNORECASE)
+def _without(text: str, person: str) -> str:
+    """Return a text without a name in small letters, which is a word of its own where it is written in Latin ones."""
+    at = text.lower().find(person)
+    while at >= 0:
+        end = at + len(person)
+        whole = _HAN.match(person) or not (text[:at][-1:].isalpha() or text[end : end + 1].isalpha())
+        if whole:
+            text, end = text[:at] + _CUT + text[end:], at + len(_CUT)
+        at = text.lower().find(person, end)
+    return text

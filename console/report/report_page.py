@@ -10,8 +10,8 @@ from console.common import in_words
 from console.report import pictures
 from console.report.document import (
     LearntPart,
-    Patrolled,
     PatrolPart,
+    PatrolSum,
     Spread,
     StaffPart,
     WeekReport,
@@ -206,7 +206,7 @@ class _Report(ReportWords):
             return [self.line("report-no-plan")]
         say = self.say
 
-        def pair(one: Patrolled) -> Pair:
+        def pair(one: PatrolSum) -> Pair:
             text = say("report-minutes-of", got=one.delivered_min, wanted=one.planned_min)
             return Pair(say.pick(one.name) or one.id or say("report-no-beat"), one.planned_min, one.delivered_min, text)
 

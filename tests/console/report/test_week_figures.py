@@ -8,8 +8,10 @@ import pytest
 
 from console.report.document import Spread, WeekReport
 from console.report.known_hours import most_in
+from console.report.plain_names import PlainNames
 from console.report.reckoning import WeekSource, kept_report, week_report
 from console.report.week import Week, read_week, spread, table, week_of
+from tests.console import stores
 from tests.console.report import report_site as site
 
 
@@ -145,3 +147,18 @@ def test_weeks_are_those_of_the_zone():
     assert week_of(site.BEGIN_MS, site.ZONE) == site.WEEK
     assert week_of(site.BEGIN_MS - 1, site.ZONE) == Week(2026, 47)
     assert week_of(site.BEGIN_MS, london) == Week(2026, 47)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Camera of LI WEI's shop", "Camera of …'s shop"),
+        ("Liwei Li Weiss", "Liwei Li Weiss"),
+        ("李伟小卖部 京A12345 门", "…小卖部 … 门"),
+        ("Street of 王", "Street of 王"),
+        ("Li Wei and Li Wei", "… and …"),
+    ],
+)
+def test_names_of_people_who_are_known_and_plates_are_cut_out_of_places(name, shown):
+    plain = PlainNames(stores.places(), ["Li Wei 李伟", "王", "Li"])
+    assert plain.text(name) == shown
