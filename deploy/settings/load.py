@@ -26,7 +26,9 @@ CONFIG_VARIABLE: Final = "PATROLGRID_CONFIG"
 """Names the settings file where no ``--config`` is given."""
 DEFAULT_FILE: Final = "patrolgrid.toml"
 """Read from the current folder where nothing else is named and it is there."""
-NOT_SETTINGS: Final = frozenset({CONFIG_VARIABLE, "PATROLGRID_DEBUG", "PATROLGRID_LANG"})
+_OF_PROGRAMS: Final = {"PATROLGRID_BOARD", "PATROLGRID_CA", "PATROLGRID_TOKEN"}
+"""What `console.api_client` takes from the environment."""
+NOT_SETTINGS: Final = frozenset({CONFIG_VARIABLE, "PATROLGRID_DEBUG", "PATROLGRID_LANG", *_OF_PROGRAMS})
 _SWITCHES: Final = {
     "true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False,
 }  # fmt: skip
