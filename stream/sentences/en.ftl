@@ -3146,7 +3146,7 @@ place-feature = { $kind ->
     [device] device { $id }
     [street] street { $id }
     [landmark] landmark { $id }
-    [site] the site’s name
+    [site] name and picture of the site
    *[other] { $kind } { $id }
 }
 places-accounts = accounts at the broker: { $names }; their passwords are in { $folder }

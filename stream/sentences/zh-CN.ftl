@@ -2869,7 +2869,7 @@ place-feature = { $kind ->
     [device] 设备 { $id }
     [street] 街道 { $id }
     [landmark] 地标 { $id }
-    [site] 站点名称
+    [site] 站点的名称和底图
    *[other] { $kind } { $id }
 }
 places-accounts = 消息代理账号：{ $names }；密码在 { $folder } 中

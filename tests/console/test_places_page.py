@@ -182,8 +182,23 @@ def test_a_beat_is_drawn_snaps_to_its_neighbours_and_an_overlap_is_told(site, op
     save(page)
     made = site.places.beats["harbour"]
     assert (made.polygon[0], made.residents) == ((EAST, SOUTH), 1200), "its corner is that of its neighbour"
+
+
+def test_steps_are_undone_and_what_is_discarded_is_gone(site, open_page):
+    page = open_page()
+    page.locator('[data-draw="beat"]').focus()
+    page.keyboard.press("Enter")
+    page.locator(".draft-line .bad", has_text="One change").wait_for()
+    page.locator(".form textarea").fill("116.411, 39.900\n116.415, 39.900\n116.415, 39.904")
+    page.locator(".form textarea").blur()
     page.keyboard.press("Control+z")
-    assert "harbour" in site.places.beats
+    page.keyboard.press("Control+z")
+    page.locator(".draft-line .muted").wait_for()
+    page.keyboard.press("Control+y")
+    page.locator(".draft-line .bad", has_text="One change").wait_for()
+    page.locator(".draft-line button", has_text="Discard").click()
+    page.locator(".draft-line .muted").wait_for()
+    assert list(site.places.beats) == ["b1", "b2"]
 
 
 def test_a_device_moves_turns_and_goes_to_the_beat_that_it_then_stands_in(site, open_page):
@@ -266,9 +281,22 @@ def test_a_picture_is_laid_under_the_map_by_its_corners_and_by_points(site, open
 @pytest.mark.parametrize(("size", "language"), [((1366, 768), "zh-CN"), ((390, 844), "en")])
 def test_the_page_reads_well(site, open_page, size, language):
     page = open_page(size=size, language=language)
-    for tab in ("import", "picture", "changes", "feature"):
+    for tab in ("import", "feature"):
         page.locator(f"#tab-{tab}").click()
-        reads_well(page)
-    page.locator(".feature-list button").first.click()
-    page.locator(".form textarea").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    pick(page, "cam-1")
+    page.locator(".turn").wait_for()
     reads_well(page)
+    page.locator("#tab-picture").click()
+    reads_well(page)
+
+
+def test_where_nothing_can_be_written_the_page_says_why(site, open_page, monkeypatch):
+    monkeypatch.setattr(PlacesBook, "unwritable", lambda _self: "/etc/station: Permission denied")
+    page = open_page()
+    page.locator(".draft .failed", has_text="Permission denied").wait_for()
+    pick(page, "B1")
+    page.locator(".form label", has_text="Residents").locator("input").fill("900")
+    page.locator(".form label", has_text="Officers").locator("input").focus()
+    page.locator(".draft-line .bad").wait_for()
+    assert page.locator("#save").is_disabled()

@@ -31,7 +31,9 @@ from ingest.log.batch import COLUMNS, Batch, Source
 from ingest.log.records import Record, RecordKind
 from ingest.observations import Observation
 from ingest.places import PlacesError, PlacesRecord, decode_places, encode_places, parse_places, read_places
-from ingest.places.importing import in_beats, merge, take_features
+from ingest.places.background import picture_of
+from ingest.places.importing import dump, in_beats, merge, take_features
+from ingest.places.patches import Patch, patched
 from ingest.places.place_findings import find_all
 from ingest.vocabulary import Reason
 from models.state import StateError
@@ -43,6 +45,7 @@ from tests.fuzz.codes import codes
 from tests.fuzz.dialects import DIALECTS
 from tests.fuzz.mutations import changed, damaged, nasty_bytes
 from tests.fuzz.posts import posts
+from tests.ingest.test_background import jpeg, png, webp
 from tests.ingest.test_hostile import hostile
 from tests.stream.build import MINUTE, NOON, Writer, places
 from tests.stream.test_pipeline import pipeline
@@ -132,6 +135,9 @@ def edge() -> Iterator[Entry]:
     yield one
 
 
+PICTURES = (png(), jpeg(40, 30), webp(b"VP8X", bytes(10)), webp(b"VP8L", bytes(5)), webp(b"VP8 ", bytes(10)))
+
+
 @contextlib.contextmanager
 def site_places() -> Iterator[Entry]:
     """Places files, those of other programs, and places that come through the log."""
@@ -139,7 +145,7 @@ def site_places() -> Iterator[Entry]:
     document["features"] = document["features"][:12] + document["features"][-6:]
     record = encode_places(PlacesRecord(1, places()))
     beats = document | {"features": document["features"][:6]}
-    known = parse_places(beats)
+    known, features = parse_places(beats), beats["features"]
 
     def one(rng: random.Random) -> Take:
         if rng.random() < 0.8:
@@ -157,7 +163,22 @@ def site_places() -> Iterator[Entry]:
                     coming = in_beats(take_features(content, "x"), known, "x", [])
                     parse_places(merge(beats, coming, without_example=True).document, "x", [])
 
-            return rng.choice((read, check, bring))
+            def draw() -> None:
+                with contextlib.suppress(PlacesError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                    found = msgspec.json.decode(content, type=dict[str, Any]).get("features")
+                    drawn = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+                    patches = [Patch(rng.choice((None, *features)), one) for one in drawn]
+                    find_all(dump(patched(beats, patches)), "x")
+
+            return rng.choice((read, check, bring, draw))
+        if rng.random() < 0.2:
+            picture = damaged(rng, rng.choice(PICTURES))
+
+            def look() -> None:
+                with contextlib.suppress(ValueError):
+                    picture_of(picture)
+
+            return look
         if rng.random() < 0.3:
             packed = zlib.compress(b"[" * rng.choice((10, 100_000, 5_000_000)), 9)
         else:

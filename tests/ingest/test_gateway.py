@@ -25,6 +25,7 @@ from ingest.mqtt.client import Inbound
 from ingest.mqtt.inbox import Inbox
 from ingest.mqtt.outbox import Outbound
 from ingest.mqtt.publisher import publish_all
+from ingest.places import PlacesRecord, decode_places
 from tests.configs import gateway_with
 from tests.ingest.brokers import Broker, Publisher
 from tests.stream.build import places
@@ -459,7 +460,7 @@ def test_edited_places_are_logged_before_anything_is_taken_by_them(broker, tmp_p
     node.gateway._intake.go_by(node.gateway._routes(first))
     node.start()
     publisher = Publisher(broker.port, broker.version)
-    node.gateway.change_places(more)
+    node.gateway.change_places(more, "ling", 1_795_421_105_000)
     wait_for(lambda: node.gateway.stats().log_full, "the edit cannot be logged")
     publisher.send(topics.observations(site, "b1", "cam-2"), count(0))
     wait_for(node.quarantine.list, "what is unknown by the places in the log is refused")
@@ -470,6 +471,8 @@ def test_edited_places_are_logged_before_anything_is_taken_by_them(broker, tmp_p
     node.appended(1)
     kinds = [record.kind for record in node.log.read(0, limit=1000) if record.kind is not RecordKind.TICK]
     assert kinds == [RecordKind.HEALTH, RecordKind.PLACES, RecordKind.OBSERVATIONS]  # the unknown one waits first
+    (logged,) = (record.payload for record in node.log.read(0, limit=1000) if record.kind is RecordKind.PLACES)
+    assert decode_places(logged) == PlacesRecord(1, more, "ling", 1_795_421_105_000)
     node.stop()
     publisher.close()
 

@@ -115,18 +115,16 @@ function layerOf(uid, one) {
 
 function drawFeatures() {
   const now = new Map(draft.all());
-  for (const [uid, { layer, look }] of layers) {
+  for (const [uid, known] of layers) {
     if (now.has(uid)) continue;
-    layer.remove();
-    look?.remove();
+    for (const part of [known.layer, known.look, known.name]) part?.remove();
     layers.delete(uid);
   }
   for (const [uid, one] of now) {
     const known = layers.get(uid);
     const drawn = `${choice.uid === uid}|${document.documentElement.lang}`;
     if (known && known.feature === one && known.drawn === drawn) continue;
-    known?.layer.remove();
-    known?.look?.remove();
+    for (const part of [known?.layer, known?.look, known?.name]) part?.remove();
     const layer = layerOf(uid, one);
     layer.on("click", () => !sketch && select(uid));
     layer.on("dragstart", () => select(uid, { quiet: true }));
@@ -137,7 +135,8 @@ function drawFeatures() {
     // An outline once more, above the streets, which mostly run along it.
     const border = kindOf(one) === "beat" ? L.polygon(cornersOf(one).map(latLng), { pane: "borders", className: `border${choice.uid === uid ? " chosen" : ""}`, interactive: false }) : null;
     const look = (border ?? (typeof heading === "number" ? lookMark({ lon, lat, heading }, "looks") : null))?.addTo(map);
-    layers.set(uid, { feature: one, layer, look, drawn });
+    const name = border && L.marker(border.getBounds().getCenter(), { pane: "names", interactive: false, keyboard: false, icon: L.divIcon({ className: "map-label", iconSize: [0, 0], html: el("span", { class: "beat-name" }, pick(one.properties.name) || one.properties.id) }) }).addTo(map);
+    layers.set(uid, { feature: one, layer, look, name, drawn });
   }
 }
 
@@ -384,7 +383,7 @@ export function redraw() {
 
 export function startDrawing() {
   map = L.map("map", { attributionControl: false, zoomSnap: 0.25, zoomAnimation: false, fadeAnimation: false, markerZoomAnimation: false, inertia: false, minZoom: 8, maxZoom: 22 });
-  for (const [name, z] of [["pictures", 250], ["beats", 300], ["roads", 320], ["borders", 330], ["looks", 380], ["dots", 390], ["devices", 600], ["handles", 640]]) map.createPane(name).style.zIndex = z;
+  for (const [name, z] of [["pictures", 250], ["beats", 300], ["roads", 320], ["borders", 330], ["looks", 380], ["dots", 390], ["names", 400], ["devices", 600], ["handles", 640]]) map.createPane(name).style.zIndex = z;
   map.getPane("looks").style.pointerEvents = "none";
   map.dots = L.canvas({ pane: "dots", padding: 0.3 });
   [handles, marks] = [1, 2].map(() => L.layerGroup().addTo(map));

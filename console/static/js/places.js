@@ -23,6 +23,7 @@ let both = []; // what somebody else and the draft have changed
 let news = []; // changes of the places, the newest first
 let whole = false; // whether the oldest change is shown
 let working = false;
+let showing = false;
 
 const read = () => get("/api/places");
 const failure = (error) => ({ text: error.message || t("error-unreachable"), bad: true });
@@ -46,6 +47,7 @@ async function look() {
 
 let waiting = 0;
 function changed() {
+  said = null;
   clearTimeout(waiting);
   waiting = setTimeout(look, TRY_MS);
   drawTools();
@@ -163,7 +165,11 @@ async function show(number) {
   const points = patches.flatMap(({ before, after }) => [before, after].filter((one) => one?.geometry).flatMap(cornersOf));
   bring(points);
   const uid = patches.map(({ after }) => after && draft.find(after.properties?.kind, after.properties?.id)).find((one) => one !== null && one !== undefined);
-  if (uid !== undefined) select(uid);
+  if (uid !== undefined) {
+    showing = true; // what it is about is seen on the map, and the list of changes stays
+    select(uid);
+    showing = false;
+  }
 }
 
 function changesPanel() {
@@ -282,7 +288,7 @@ async function start() {
     selectNamed();
     draft.draft.addEventListener("change", changed);
     drawing.addEventListener("choice", () => {
-      if (tab !== "feature" && choice.uid !== null && tab !== "changes") tab = "feature";
+      if (choice.uid !== null && !showing) tab = "feature";
       choice.picture = tab === "picture";
       drawTabs();
       drawTab();
