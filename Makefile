@@ -150,7 +150,7 @@ $(VENV)/.run: $(VENV)/.pip pyproject.toml $(LOCKS)/demo.txt
 
 $(VENV)/.dev: $(VENV)/.run
 	@echo "$(call say,Installing the tools for tests and checks (once),正在安装测试和检查工具（只需一次）) ..."
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q -c constraints.txt -e '.[influx,kafka,seal,deliver,gpio,serial,parquet]' --group dev
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q -c constraints.txt -e '.[influx,kafka,seal,deliver,gpio,serial,parquet,report]' --group dev
 	@touch $@
 
 clean:
