@@ -2494,6 +2494,18 @@ board-dock-close = Close details
 }
    *[other] { $n } times that were not as usual
 }
+   *[other] { $shown } devices
+}
+   *[other] certificate ends in { $n } days
+}
+   *[other] { $n } times that were not as usual
+}
+   *[other] { $shown } devices
+}
+   *[other] certificate ends in { $n } days
+}
+   *[other] { $n } times that were not as usual
+}
 # Devices: all of them, and the page of one.
 board-page-devices = Devices
 board-registry-title = Devices
@@ -2554,7 +2566,8 @@ board-registry-added = { $device } is in. It publishes on { $topic }
 board-registry-to_device = To its page
 board-registry-close = Close
 board-registry-unwritable = Nothing can be changed here: { $why }
-board-registry-unknown = There is no device { $id } in the places file. What it sends is shown below all the same.
+board-registry-unknown = The node knows no device { $id }. What it sends is shown below all the same.
+board-registry-soon = It is in the places file. A running node takes it up within seconds; then this page shows it.
 board-registry-back = All devices
 board-registry-on_board = On the board
 board-registry-on_map = Move it on the map
@@ -2622,7 +2635,7 @@ board-heard-title = Heard just now
 board-heard-now = It speaks.
 board-heard-last = Last heard at { $time }, { $span } ago.
 board-heard-nothing = Nothing was heard of it lately.
-board-heard-no_log = The log is not on this machine: `patrolgrid listen` shows what it says.
+board-heard-no_log = There is no log on this machine: `patrolgrid listen` shows what it says.
 board-heard-count = { $who }: in { $into }, out { $out } in { $seconds } s
 board-heard-gate = { $vehicle }, { $direction }
 board-heard-level = { $metric } { $value } { $unit }

@@ -2,65 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-
-import httpx
 import pytest
-from argon2 import PasswordHasher
 
-from console.board.app import make_app
-from console.board.board_config import BoardConfig
-from console.people import passwords
-from console.people.people import Person
-from deploy.settings import dump_toml
-from ingest.gateway.places_file import PlacesFile
-from ingest.health import AgentReport, Stranger
 from ingest.places import load_places
 from ingest.places.places_book import PlacesBook
-from stream.sinks.store.reader import StoreReader
-from tests.console.serving import served
-from tests.stream.make_results import T0
+from tests.devices.boards import board_of, quick_hashes
 from tests.support import wait_for
 
-HEADERS = {"X-PatrolGrid": "board", "Accept-Language": "en"}
-WORDS = "correct horse battery"
 EAST = {"lon": 121.4665, "lat": 31.2335}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_hashes():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-        yield
 
 
 @pytest.fixture(scope="module")
 def boards(station, tmp_path_factory):
     """Browsers at the station's board, by who has signed in there."""
-    folder = station.settings.site_dir
-    known = tmp_path_factory.mktemp("board") / "board.toml"
-    known.write_text(dump_toml(station.settings))
-    strange = Stranger("tasmota", "lamp-9", "Switch1", guess="door")
-    station.report(AgentReport(beat="old-market", device="noise-01", ts=T0, strangers=(strange,)))
-    station.people.add(Person(id="engineer", name="Engineer", role="engineer"), "cli:root", WORDS)
-    station.people.add(Person(id="duty", name="Duty", role="duty"), "cli:root", WORDS)
-    file = PlacesFile(folder / "places.good.geojson", station.settings.places_file)
-    file.load()
-    reader = StoreReader(folder / "store.db")
-    config = BoardConfig(
-        site="s", store_path=str(folder / "store.db"), places_path=str(station.settings.places_file),
-        settings_file=str(known), broker=station.settings.people_login(), language="en",
-    )  # fmt: skip
-    app = make_app(reader, file, lambda _command: None, config)
-    with served(app) as client, contextlib.ExitStack() as browsers:
-        found = {}
-        for person in ("engineer", "duty"):
-            one = browsers.enter_context(httpx.Client(base_url=client.base_url, timeout=60, headers=HEADERS))
-            assert one.post("/api/sign-in", json={"id": person, "password": WORDS}).status_code == 200
-            found[person] = one
-        yield found
-    reader.close()
-    app.state.board.doors.people.file.close()
+    board = board_of(station, tmp_path_factory.mktemp("board"), "lamp-9")
+    with pytest.MonkeyPatch.context() as patch, quick_hashes(patch), board as (_, browsers):
+        yield browsers
 
 
 @pytest.fixture

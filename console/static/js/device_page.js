@@ -66,7 +66,7 @@ function actions(device) {
       danger: true,
       done: (_, body, dialog) => {
         told(body, dialog, t("registry-replaced"));
-        body.querySelector(".actions").prepend(el("button", { type: "button", onclick: () => askSheet(id) }, t("registry-sheet")));
+        body.querySelector(".actions").prepend(el("button", { type: "button", onclick: () => askSheet(id, loadOnce) }, t("registry-sheet")));
       },
     });
   const retire = () =>
@@ -83,13 +83,13 @@ function actions(device) {
       },
     });
   const accounts = way?.accounts === "here";
-  return el("div", { class: "actions" }, button("registry-name", rename), button("registry-move", move), accounts && button("registry-sheet", () => askSheet(id)), accounts && button("registry-replace", replace), button("registry-retire", retire, "danger"));
+  return el("div", { class: "actions" }, button("registry-name", rename), button("registry-move", move), accounts && button("registry-sheet", () => askSheet(id, loadOnce)), accounts && button("registry-replace", replace), button("registry-retire", retire, "danger"));
 }
 
 function drawWho() {
   const device = state.devices.get(id);
   if (!device) {
-    put(byId("who"), el("h2", {}, id || t("registry-title")), el("p", { class: "empty" }, t("registry-unknown", { id })), el("a", { class: "button", href: "/devices" }, t("registry-back")));
+    put(byId("who"), el("h2", {}, id || t("registry-title")), el("p", { class: "empty" }, way ? t("registry-soon") : t("registry-unknown", { id })), el("a", { class: "button", href: "/devices" }, t("registry-back")));
     return;
   }
   const health = data?.health;
@@ -279,7 +279,7 @@ async function load(soon = true) {
 async function loadOnce() {
   const words = (error) => error.message || t("error-unreachable");
   rhythm = await get(api("device/ID/rhythm")).catch((error) => ({ failed: words(error), rhythms: [] }));
-  if (may("registry") && state.devices.has(id)) await get(api("registry/ID")).then((found) => (way = found), (error) => (wayFailed = words(error)));
+  if (may("registry")) await get(api("registry/ID")).then((found) => (way = found), (error) => (wayFailed = words(error)));
   draw();
 }
 

@@ -55,7 +55,7 @@ export function ask({ title, hint, fields, path, read, done, go, danger = false 
       },
     },
     hint && el("p", { class: "muted" }, hint),
-    fields,
+    fields.flat(),
     failed,
     el("div", { class: "actions" }, send, el("button", { type: "button", onclick: () => dialog.close() }, t("cancel"))),
   );

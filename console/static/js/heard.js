@@ -52,9 +52,9 @@ export class HeardView {
   async look() {
     try {
       const answer = await get(`/api/device/${encodeURIComponent(this.device)}/heard${this.after ? `?after=${this.after}` : ""}`);
+      const first = !this.after; // then it also tells what was said before anybody looked
       [this.after, this.known, this.failed] = [answer.after, answer.known, ""];
       if (answer.heard.length) {
-        const first = !this.messages.length;
         if (!first || siteNow() - answer.heard[answer.heard.length - 1].at_ms < NOW_MS) this.arrivedAt = performance.now();
         this.messages = [...answer.heard.reverse(), ...this.messages].slice(0, SHOWN);
         this.drawList();

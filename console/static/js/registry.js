@@ -136,7 +136,7 @@ function askNew(at = {}) {
 
 function added(answer, body, dialog) {
   told(body, dialog, t("registry-added", { device: answer.id, topic: answer.topic }));
-  const more = registry?.accounts ? el("button", { type: "button", onclick: () => askSheet(answer.id) }, t("registry-sheet")) : null;
+  const more = registry?.accounts ? el("button", { type: "button", onclick: () => askSheet(answer.id, load) }, t("registry-sheet")) : null;
   body.querySelector(".actions").prepend(...[more, el("a", { class: "button", href: href(answer.id) }, t("registry-to_device"))].filter(Boolean));
   load();
 }

@@ -32,8 +32,8 @@ function show(answer, body, dialog, id) {
   dialog.append(paper(answer.page));
 }
 
-/** Ask for what is to stand on a device's page, make it and show it. */
-export function askSheet(id) {
+/** Ask for what is to stand on a device's page, make it and show it; `closed` is called afterwards. */
+export function askSheet(id, closed = () => {}) {
   ask({
     title: t("registry-sheet"),
     hint: t("registry-sheet_hint"),
@@ -41,6 +41,9 @@ export function askSheet(id) {
     go: t("registry-sheet_make"),
     fields: [field(t("registry-hours"), el("input", { name: "hours", type: "number", min: 1, max: 2160, value: HOURS })), check(t("registry-with_account"), el("input", { name: "account", type: "checkbox" }))],
     read: (form) => ({ hours: Number(form.get("hours")) || HOURS, account: form.get("account") === "on" }),
-    done: (answer, body, dialog) => show(answer, body, dialog, id),
+    done: (answer, body, dialog) => {
+      dialog.addEventListener("close", closed);
+      show(answer, body, dialog, id);
+    },
   });
 }
