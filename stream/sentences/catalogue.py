@@ -243,8 +243,8 @@ def in_all_languages(why: Why, zone: tzinfo = UTC) -> dict[str, str]:
 def with_texts(row: Mapping[str, Any], zone: tzinfo = UTC, name: str = "text") -> dict[str, Any]:
     """Return a row of results with the sentences of its `why` under `name`.
 
-    An alert gets its ``advice`` too, and a ``place`` where it has none. A row that version 0.1 has stored has its
-    sentences in it, and stays as it is.
+    An alert gets its ``advice`` too, a ``place`` where it has none, and ``false_alarm`` where it was one: why. A row
+    that version 0.1 has stored has its sentences in it, and stays as it is.
     """
     if "why" not in row:
         return dict(row)
@@ -256,6 +256,8 @@ def with_texts(row: Mapping[str, Any], zone: tzinfo = UTC, name: str = "text") -
     if "revision" in row:
         made["advice"] = in_all_languages(Why("advice", {"kind": row["kind"]}))
         made["place"] = row["place"] or in_all_languages(OUTSIDE)
+        if row.get("reason"):
+            made["false_alarm"] = in_all_languages(Why(f"board-false-{row['reason']}"))
     return {**row, **made}
 
 

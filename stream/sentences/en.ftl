@@ -2727,6 +2727,7 @@ board-recent-lead = { $n } { $n ->
     [one] alert
    *[other] alerts
 } changed in the last 24 hours.
+board-recent-all = All alerts of any time
 board-recent-by = by { $by }
 board-recent-unseen = Nobody took it up
 board-recent-took = after { $span }

@@ -2457,6 +2457,7 @@ board-quality-old = { $total }台设备现状不明。
 board-quality-figures = 收到{ $received } · 缺失{ $missing } · 迟到{ $late }
 board-recent-tab = 近24小时
 board-recent-lead = 近24小时内有{ $n }条告警发生变化。
+board-recent-all = 查看全部告警记录
 board-recent-by = { $by }
 board-recent-unseen = 无人处置
 board-recent-took = 历时{ $span }

@@ -155,6 +155,39 @@ def test_an_alert_is_taken_up_and_was_a_false_alarm(board, watched, plan):
     assert complaints == []
 
 
+def test_a_flood_is_one_card_and_its_press_waits_for_the_line(board, watched, plan):
+    (open_page, complaints), (people, sent, app) = watched, board
+    plan("p1")
+    flood = [make.alert(f"fl-{n}", 1, kind="silent", severity="warning", raised_ms=make.T0 + n) for n in range(50)]
+    app.state.node.write(alerts=flood)
+    page = open_page(f"/go#{link_of(people, 'p1')}", "[data-flood]", viewport=SIZES["phone"])
+    card = page.locator("[data-flood]")
+    assert "50 × Device silent" in card.inner_text()
+    card.get_by_role("button", name="Show all").click()
+    assert page.locator("[data-alert^=fl-]").count() == 40
+    page.get_by_role("button", name="Show more (10 left)").click()
+    assert page.locator("[data-alert^=fl-]").count() == 50
+    card.get_by_role("button", name="Fold").click()
+    fits(page)
+    before = len(sent.commands)
+    page.route("**/api/alerts/acknowledge", lambda route: route.abort(), times=1)
+    card.get_by_role("button", name="Acknowledge all 50").click()
+    page.wait_for_selector("#waiting:not([hidden])")
+    wait_for(lambda: len(sent.commands) == before + 50, "all are sent when the line is there again")
+    taken = [make.alert(one.id, 2, kind="silent", severity="warning", state="acknowledged", by="Officer p1",
+                        raised_ms=one.raised_ms) for one in flood]  # fmt: skip
+    app.state.node.write(alerts=taken)
+    card.get_by_role("button", name="Acknowledge all 50").wait_for(state="detached")
+    card.get_by_role("button", name="Clear all").click()
+    page.locator("input[value=false-device]").check()
+    page.locator(".ask [type=submit]").click()
+    wait_for(lambda: len(sent.commands) == before + 100, "all are cleared")
+    assert {one.reason for one in sent.commands[before + 50 :]} == {"device"}
+    app.state.node.write(alerts=[msgspec.structs.replace(one, revision=3, state="cleared") for one in taken])
+    card.wait_for(state="detached")
+    assert complaints == ["Failed to load resource: net::ERR_FAILED"], "of the line alone"
+
+
 def test_without_a_plan_the_page_shows_hotspots(board, watched, plan):
     (open_page, complaints), (people, _, _) = watched, board
     plan("p1")

@@ -371,6 +371,12 @@ def test_what_is_unknown_or_hostile_costs_a_gap_and_no_more():
     assert Sentences("fr").language == "en"
 
 
+def test_why_an_alert_was_a_false_alarm_is_said_in_words_where_it_was_one():
+    row = msgspec.to_builtins(make.alert(reason="animal"))
+    assert with_texts(row)["false_alarm"] == {"en": "False alarm: an animal", "zh-CN": "误报：动物"}
+    assert "false_alarm" not in with_texts(msgspec.to_builtins(make.alert()))
+
+
 def test_rows_that_version_0_1_stored_keep_their_sentences():
     old = {"id": "a", "revision": 1, "kind": "surge", "text": {"en": "41 people."}, "advice": {"en": "Look."}}
     assert with_texts(old) == old

@@ -45,6 +45,8 @@ class AlertRow(Alert, frozen=True, kw_only=True):
     """What it says."""
     advice: Names
     """What to do."""
+    false_alarm: Names | None = None
+    """Why it was a false alarm; left out where nobody has said that it was one."""
     observed: float | None = None
     """What was counted or measured; null where its rule has no number."""
     expected: float | None = None

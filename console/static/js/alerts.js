@@ -62,7 +62,7 @@ class Card {
         line("place"),
         el("span", {}, pick(a.place) || a.device || a.beat),
       ),
-      a.text && el("p", { class: "why" }, pick(a.text), " ", el("span", { class: "sure" }, t("alerts-confidence", { share: percent(a.confidence) }))),
+      a.text && el("p", { class: "why" }, pick(a.text), " ", el("span", { class: "sure" }, t("alerts-confidence", { share: percent(a.confidence) })), " ", el("a", { class: "details", href: `/alert?id=${encodeURIComponent(a.id)}` }, t("flood-details"))),
       calm ? this.taken() : over ? el("p", { class: "over" }, t("alerts-ended", { time: when(a.changed_ms, siteNow()) })) : a.advice && el("p", { class: "advice" }, line("go"), el("span", {}, pick(a.advice))),
       whoWasTold(told),
       this.error && el("p", { class: "failed", role: "alert" }, this.error),

@@ -78,7 +78,7 @@ function drawRecent() {
   const rows = [...recent].sort((a, b) => b.changed_ms - a.changed_ms).map((a) => {
     const open = a.state === "raised" || a.state === "acknowledged";
     const alone = !open && !a.by; // it ended, and nobody had to do with it
-    const about = [pick(a.place), a.by && t("recent-by", { by: named(a.by) }), named(a.note)].filter(Boolean).join(" · ");
+    const about = [pick(a.place), a.by && t("recent-by", { by: named(a.by) }), a.reason && word("false", a.reason), named(a.note)].filter(Boolean).join(" · ");
     const show = () => {
       if (state.devices.has(a.device)) select(a.device);
       bus.dispatchEvent(new CustomEvent("look", { detail: a }));
@@ -96,7 +96,7 @@ function drawRecent() {
       ),
     );
   });
-  put(panel, recentError ? el("p", { class: "failed" }, recentError) : el("p", { class: "lead" }, t("recent-lead", { n: rows.length })), el("ul", { class: "rows" }, rows));
+  put(panel, recentError ? el("p", { class: "failed" }, recentError) : el("p", { class: "lead" }, t("recent-lead", { n: rows.length }), " ", el("a", { href: "/history" }, t("recent-all"))), el("ul", { class: "rows" }, rows));
 }
 
 function drawNode() {

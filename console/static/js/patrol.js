@@ -62,7 +62,7 @@ function part(id, look, draw) {
   const key = JSON.stringify([look, currentLanguage()]);
   if (drawn.get(id) === key) return;
   drawn.set(id, key);
-  put(byId(id), [draw()].flat(3));
+  put(byId(id), [draw()].flat(9));
 }
 
 const button = (label, onclick, kind = "") => el("button", { type: "button", class: kind, onclick }, label);
