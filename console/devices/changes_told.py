@@ -8,7 +8,7 @@ import msgspec
 from console.common import safe
 from ingest.places.patches import Key
 from ingest.places.place_findings import PlaceFinding
-from ingest.places.places_book import PlacesChange
+from ingest.places.places_journal import PlacesChange
 from stream.sentences.catalogue import Sentences
 
 _MOST_NAMED: Final = 4

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from ingest.files import replace_file
 from ingest.places import Places, PlacesError, PlacesRecord, encode_places, load_places, read_places
-from ingest.places.places_book import changed_by
+from ingest.places.places_journal import changed_by
 
 _LOG: Final = logging.getLogger(__name__)
 LAST_GOOD: Final = "places.good.geojson"

@@ -15,7 +15,8 @@ from ingest.files import replace_file
 from ingest.gateway.places_file import PlacesFile
 from ingest.places import PlacesError, load_places
 from ingest.places.patches import PlacesConflictError, differing, patched
-from ingest.places.places_book import BY_HAND, UNDO, PlacesBook, changed_by, journal_of
+from ingest.places.places_book import PlacesBook
+from ingest.places.places_journal import BY_HAND, UNDO, changed_by, journal_of
 from tests.ingest.test_places import GOOD
 from tests.ingest.test_places_file import Taker
 
@@ -197,7 +198,7 @@ def test_a_damaged_journal_is_put_aside_and_the_file_can_be_changed(book):
 
 
 def test_only_so_many_changes_are_kept(book, monkeypatch):
-    monkeypatch.setattr("ingest.places.places_book._MOST_CHANGES", 3)
+    monkeypatch.setattr("ingest.places.places_journal._MOST_CHANGES", 3)
     for number in range(6):
         book.change(named(DEVICE, f"gate {number}"), "ling", "device-name")
     assert [one.number for one in book.changes()] == [6, 5, 4]
@@ -216,3 +217,27 @@ def test_patches_of_names_that_are_used_twice_and_of_the_site_itself():
     assert [one.key[0] for one in patches] == ["site", "street"]
     assert patched(before, patches) == after
     assert patched(after, [one.undone() for one in reversed(patches)]) == before
+
+
+def test_a_file_that_is_broken_hides_no_changes_and_is_not_written_over(book):
+    done = book.change(named(DEVICE, "North gate"), "ling", "device-name")
+    for broken in (b'{"type":', b"[1]", b'{"features": 1}'):
+        book.path.write_bytes(broken)
+        assert [one.number for one in book.changes()] == [done.number]
+        with pytest.raises(PlacesError):
+            book.change(named(DEVICE, "x"), "ling", "device-name")
+        with pytest.raises(PlacesError):
+            book.undo(done.number, "ling")
+        assert book.path.read_bytes() == broken
+
+
+def test_a_file_is_not_emptied(tmp_path):
+    def bounds(places):
+        places.bounds()
+
+    book = PlacesBook(tmp_path / "places.geojson", bounds)
+    made = book.change(lambda document: {**document, **GOOD}, "ling", "import")
+    assert made is not None
+    with pytest.raises(PlacesError, match="no beat and no device"):
+        book.undo(made.number, "ling")
+    assert len(book.read().places.devices) == len(load_places(book.path).devices) > 0

@@ -5,7 +5,8 @@ from typing import Any, TypedDict
 from console.devices.changes_told import change_in_words, feature_in_words, finding_in_words
 from ingest.places.importing import Brought, Called
 from ingest.places.patches import OtherFeature, Patch
-from ingest.places.places_book import PlacesBook, PlacesChange, Read
+from ingest.places.places_book import PlacesBook, Read
+from ingest.places.places_journal import PlacesChange
 from stream.sentences.catalogue import Sentences
 
 Key = tuple[str, str]

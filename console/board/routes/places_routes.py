@@ -28,7 +28,7 @@ from console.devices.place_accounts import settle_accounts
 from console.people.pki import PkiError
 from ingest.places import PlacesError
 from ingest.places.patches import Patch, PlacesConflictError, patched
-from ingest.places.places_book import NoChangeError, PlacesChange
+from ingest.places.places_journal import NoChangeError, PlacesChange
 from stream.sentences.catalogue import Sentences
 
 T = TypeVar("T")

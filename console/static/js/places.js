@@ -235,7 +235,8 @@ const tools = {
 };
 
 function drawTools() {
-  if (!tools.undo.isConnected) put(byId("draw-tools"), Object.values(tools));
+  const { undo, redo, ...others } = tools;
+  if (!undo.isConnected) put(byId("draw-tools"), Object.values(others), el("span", { class: "steps" }, undo, redo));
   for (const kind of ["beat", "street", "landmark", "device"]) say(tools[kind], `+ ${t(`places-kind_${kind}`)}`);
   for (const kind of ["beat", "street", "landmark"]) tools[kind].setAttribute("aria-pressed", String(choice.kind === kind));
   const one = choice.uid === null ? null : draft.feature(choice.uid);
