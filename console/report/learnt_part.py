@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -30,19 +30,19 @@ WHERE w.start >= ? AND w.start < ? AND w.part = 0 AND w.status IN (?, ?) AND w.n
 """
 
 
-def learnt_part(
-    query: Query,
-    span: tuple[int, int],
-    names: PlainNames,
-    accepted: Iterable[AcceptedWord],
-    rushes: Rushes | None,
-    before: Sequence[KnownRush] | None,
-) -> LearntPart:
-    """Return what was learnt anew.
+class Rhythms(NamedTuple):
+    """Rushes that the models know."""
 
-    `rushes` are those that the models know now, None where that says nothing of the week; `before` those of the report
-    of the week before.
-    """
+    known: list[KnownRush] | None
+    """None where nobody has looked."""
+    compared: bool
+    """Whether the report of the week before tells which are new."""
+
+
+def learnt_part(
+    query: Query, span: tuple[int, int], names: PlainNames, accepted: Iterable[AcceptedWord], rhythms: Rhythms
+) -> LearntPart:
+    """Return what was learnt anew in a span of time."""
     begin_ms, until_ms = span
     series = {
         row[0]: SeriesOf(beat=row[1], device=names.text(row[2]), name=names.device(row[2]), metric=row[3])
@@ -54,8 +54,8 @@ def learnt_part(
         grown=[one for number, one in series.items() if now.get(number) is False and was.get(number, True)],
         young=sum(now.get(number) is True for number in series),
         accepted=sorted(accepted, key=lambda one: (one.at_ms, one.device, one.metric)),
-        rhythms=None if rushes is None else _rhythms(rushes, before, names),
-        compared=before is not None,
+        rhythms=rhythms.known,
+        compared=rhythms.compared,
     )
 
 
@@ -65,7 +65,8 @@ def _young(query: Query, since_ms: int, until_ms: int) -> dict[int, bool]:
     return {series: 2 * young > windows for series, young, windows in rows}
 
 
-def _rhythms(rushes: Rushes, before: Sequence[KnownRush] | None, names: PlainNames) -> list[KnownRush]:
+def known_rushes(rushes: Rushes, before: Sequence[KnownRush] | None, names: PlainNames) -> list[KnownRush]:
+    """Return rushes with whether the report of the week before had them."""
     known = {(one.device, one.metric, one.begin, tuple(one.weekdays)) for one in before or ()}
     return [
         KnownRush(

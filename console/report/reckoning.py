@@ -15,7 +15,7 @@ from console.report.alerts_part import alert_part, answer_part, false_part, rais
 from console.report.devices_part import device_parts
 from console.report.document import SPANS, PastWeek, ToldSums, UnknownPart, WeekReport
 from console.report.known_hours import MOST_UNKNOWN_H, Known, hours_of, known_of, most_in
-from console.report.learnt_part import Rushes, accepted_words, learnt_part
+from console.report.learnt_part import Rhythms, accepted_words, known_rushes, learnt_part
 from console.report.patrols_part import patrol_part, staff_part
 from console.report.plain_names import PlainNames
 from console.report.week import HOUR_MS, Week, week_of
@@ -123,15 +123,7 @@ def reckon(source: WeekSource, week: Week, check: Callable[[], None] = lambda: N
     check()
     devices, quality = device_parts(query, span, settings.pipeline.window_s * 1000, places.devices, names)
     check()
-    before = kept_report(folder, week.shifted(-1))
-    learnt = learnt_part(
-        query,
-        span,
-        names,
-        accepted_words(folder, span, names),
-        _rushes(source) if now_ms < end_ms + 7 * _DAY_MS else None,
-        None if before is None else before.learnt.rhythms,
-    )
+    learnt = learnt_part(query, span, names, accepted_words(folder, span, names), _rhythms(source, week, now_ms, names))
     weeks = [
         PastWeek(
             week=str(name),
@@ -225,9 +217,21 @@ def _told(source: WeekSource, alerts: list[str], span: tuple[int, int], now_ms: 
     return None if sums is None else ToldSums(alerts=sums[0], messages=sums[1], open=sums[2])
 
 
-def _rushes(source: WeekSource) -> Rushes | None:
-    """Return the rushes that the models know now; None where no state of theirs can be read."""
+def _rhythms(source: WeekSource, week: Week, now_ms: int, names: PlainNames) -> Rhythms:
+    """Return the rushes that the models know; those that an earlier making of the report has found, where there is one.
+
+    They cost more than all else. While the week runs they are not looked for, and later than a week after it not any
+    more: what the models know then is not the week's.
+    """
+    before = kept_report(source.folder, week.shifted(-1))
+    earlier = None if before is None else before.learnt.rhythms
+    kept, end_ms = kept_report(source.folder, week), week.end_ms(source.zone)
+    if kept is not None and kept.learnt.rhythms is not None:
+        return Rhythms(kept.learnt.rhythms, earlier is not None)
+    if not end_ms <= now_ms < end_ms + 7 * _DAY_MS:
+        return Rhythms(None, earlier is not None)
     saved = read_saved(source.folder / "state", source.settings.pipeline.window_s)
     if not saved.counting:
-        return None
-    return rushes(saved, days_of(source.settings), source.settings.pipeline.window_s)
+        return Rhythms(None, earlier is not None)
+    found = rushes(saved, days_of(source.settings), source.settings.pipeline.window_s)
+    return Rhythms(known_rushes(found, earlier, names), earlier is not None)

@@ -2420,6 +2420,7 @@ board-report-later = Later ›
 board-report-pdf = PDF
 board-report-html = HTML file
 board-report-waiting = The report is being made …
+board-report-newest = The newest week
 board-report-lost = The report cannot be reached. Choose the week again.
 board-error-no_settings = This board was not told of the site's settings, which a report needs: start it with “patrolgrid up” or “patrolgrid board”.
 board-error-no_pdf = No PDF can be made here: { $detail }

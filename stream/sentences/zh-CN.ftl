@@ -2085,6 +2085,7 @@ board-report-later = 下一周 ›
 board-report-pdf = PDF
 board-report-html = HTML 文件
 board-report-waiting = 正在生成报告……
+board-report-newest = 最近的一周
 board-report-lost = 无法取得报告。请重新选择一周。
 board-error-no_settings = 看板没有得到站点设置，无法生成报告：请用 “patrolgrid up” 或 “patrolgrid board” 启动。
 board-error-no_pdf = 这里无法生成 PDF：{ $detail }

@@ -19,6 +19,7 @@ function parsed(html) {
 
 function drawWeeks(week) {
   const at = weeks.indexOf(week);
+  byId("weeks").hidden = false;
   put(byId("week"), weeks.map((one) => el("option", { value: one, selected: one === week ? "" : null }, one)));
   byId("week").value = week;
   byId("earlier").disabled = at < 0 || at === weeks.length - 1;
@@ -42,7 +43,7 @@ async function show() {
   } catch (failure) {
     if (mine !== asked) return;
     if (!(failure instanceof ApiFailure)) throw failure;
-    put(byId("report"), null);
+    put(byId("report"), weeks.length === 0 && el("a", { href: "/report" }, t("report-newest")));
     say(byId("waiting"), failure.message || t("report-lost"));
   }
   byId("report").removeAttribute("aria-busy");

@@ -6,11 +6,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from console.report import reckoning
 from console.report.document import Spread, WeekReport
 from console.report.known_hours import most_in
 from console.report.plain_names import PlainNames
 from console.report.reckoning import WeekSource, kept_report, week_report
 from console.report.week import Week, read_week, spread, table, week_of
+from console.training.rushes import Rush
+from console.training.saved_state import SavedState
+from models.state import State
 from tests.console import stores
 from tests.console.report import report_site as site
 
@@ -162,3 +166,28 @@ def test_weeks_are_those_of_the_zone():
 def test_names_of_people_who_are_known_and_plates_are_cut_out_of_places(name, shown):
     plain = PlainNames(stores.places(), ["Li Wei 李伟", "王", "Li"])
     assert plain.text(name) == shown
+
+
+def test_a_rush_is_new_where_the_report_of_the_week_before_had_it_not(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    source = site.build(tmp_path)
+    market, school = (Rush(begin=begin, end="09:00", weekdays=(5,), expected=40.0) for begin in ("06:00", "07:30"))
+    known = {("cam-1", 0, "person"): [market]}
+    monkeypatch.setattr(reckoning, "read_saved", lambda *_: SavedState(counting=[([], State())]))
+    monkeypatch.setattr(reckoning, "rushes", lambda *_: known)
+    before = reckoning.reckon(source, site.WEEK)
+    assert before.learnt.rhythms is not None
+    assert ([one.new for one in before.learnt.rhythms], before.learnt.compared) == ([False], False)
+    earlier = msgspec.structs.replace(before, week="2026-W47")
+    (source.folder / reckoning.FOLDER).mkdir()
+    (source.folder / reckoning.FOLDER / "2026-W47.json").write_bytes(msgspec.json.encode(earlier))
+    known["cam-1", 0, "person"].append(school)
+    found = week_report(source, site.WEEK).learnt
+    assert found.rhythms is not None
+    assert ([(one.begin, one.new) for one in found.rhythms], found.compared) == (
+        [("06:00", False), ("07:30", True)],
+        True,
+    )
+    monkeypatch.setattr(reckoning, "rushes", None)  # those that are kept with the report are not looked for again
+    assert reckoning.reckon(source, site.WEEK).learnt == found
+    assert reckoning.reckon(source, site.WEEK.shifted(1)).learnt.rhythms is None
+    source.reader.close()
