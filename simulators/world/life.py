@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 
 from simulators.world.neighbourhood import Neighbourhood, Spec
 from simulators.world.placing import Effect
-from simulators.world.rhythm import MINUTE_MS, WINDOW_MS, LocalDays, curve, day_level, inward, poisson, spread
+from simulators.world.rhythm import MINUTE_MS, WINDOW_MS, LocalDays, day_level, inward, poisson, spread
 from simulators.world.scenarios import Schedule
-from simulators.world.usual import LEVELS
+from simulators.world.usual import CLEAN_AIR, LEVELS, water_level
 from simulators.world.vehicles import OPEN_AFTER_MS, OPEN_BEFORE_MS, Body, GateLife, gate_pass, plate, state
 
 _ALARM_FROM: Final = 4.0
@@ -202,7 +202,7 @@ class _Device:
     def _smoke(self, start: int, end: int, effects: list[Effect]) -> list[Event]:
         events = []
         for ts in range(start + self.phase % 20_000, end, 20_000):
-            value, cause = abs(self.rng.gauss(0.12, 0.06)), False
+            value, cause = abs(self.rng.gauss(CLEAN_AIR, 0.06)), False
             for effect in effects:
                 if effect.what == "smoke" and effect.start <= ts < effect.end:
                     # Smoke fills the room within a minute and a half.
@@ -233,7 +233,7 @@ class _Device:
 
     def _water(self, start: int, end: int, effects: list[Effect]) -> list[Event]:
         del end, effects
-        value = 8.0 + 2.5 * curve("through", 0)[start // WINDOW_MS % 288] + self.rng.gauss(0.0, 0.3)
+        value = water_level(start) + self.rng.gauss(0.0, 0.3)
         return [self._level(start + self.phase, "water", value, "cm")]
 
     def _environment(self, start: int, end: int, effects: list[Effect]) -> list[Event]:
@@ -246,7 +246,7 @@ class _Device:
     def _door(self, start: int, end: int, effects: list[Effect]) -> list[Event]:
         day = self.world.calendar.day_of(start)
         if self._doors[0] != day:
-            self._doors = (day, *self._openings(day))
+            self._doors = (day, *openings(self.world.seed, self.world.calendar, self.spec, day))
         _, opened, closed = self._doors
         held = [effect for effect in effects if effect.what == "open"]
 
@@ -270,20 +270,6 @@ class _Device:
             rows.append(self._state(ts, "door", "open" if propped or ajar else "closed", cause=propped))
         return rows
 
-    def _openings(self, day: date) -> tuple[list[int], list[int]]:
-        """Return when the door opens and closes on a day: for less than 40 s, more than two minutes apart."""
-        rng = Random(f"{self.world.seed}|door|{self.spec.device.id}|{day.isoformat()}")
-        ts = self.world.calendar.start_ms(day)
-        last = ts + 86_000_000
-        opened: list[int] = []
-        closed: list[int] = []
-        while True:
-            ts += round(rng.expovariate(max(self._share(ts), 0.05) / 1_500_000)) + 150_000
-            if ts >= last:
-                return opened, closed
-            opened.append(ts - ts % 1000 + 611)
-            closed.append(opened[-1] + rng.randrange(5_000, 40_000))
-
     def _manhole(self, start: int, end: int, effects: list[Effect]) -> list[Event]:
         rows: list[Event] = []
         value, heartbeat = "closed", start + self.phase
@@ -293,3 +279,18 @@ class _Device:
             rows += self._changes((start, end), "cover", "open", (effect.start, "open"), (effect.end, "closed"))
         rows.append(self._state(heartbeat, "cover", value, cause=value == "open"))
         return rows
+
+
+def openings(seed: int, calendar: LocalDays, spec: Spec, day: date) -> tuple[list[int], list[int]]:
+    """Return when a door opens and closes on a day: for less than 40 s, more than two minutes apart."""
+    rng = Random(f"{seed}|door|{spec.device.id}|{day.isoformat()}")
+    ts = calendar.start_ms(day)
+    last = ts + 86_000_000
+    opened: list[int] = []
+    closed: list[int] = []
+    while True:
+        ts += round(rng.expovariate(max(calendar.share(spec.profile, ts), 0.05) / 1_500_000)) + 150_000
+        if ts >= last:
+            return opened, closed
+        opened.append(ts - ts % 1000 + 611)
+        closed.append(opened[-1] + rng.randrange(5_000, 40_000))

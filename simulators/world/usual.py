@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from simulators.world.neighbourhood import Spec
-from simulators.world.rhythm import curve
+from simulators.world.rhythm import WINDOW_MS, curve
 
 MARKS: Final = 288
 """Five-minute windows of a day."""
@@ -30,6 +30,13 @@ LEVELS: Final[dict[str, tuple[str, Callable[[float], float]]]] = {
     "environment": ("temperature", lambda share: 22.0 + 4.0 * share),
 }
 """Type of device → what it measures, and the mean of that by the share of its profile's height."""
+CLEAN_AIR: Final = 0.12
+"""Smoke in percent a metre where there is none."""
+
+
+def water_level(ms: int) -> float:
+    """Return the mean depth in a drain at an instant, in cm."""
+    return 8.0 + 2.5 * curve("through", 0)[ms // WINDOW_MS % MARKS]
 
 
 def usual_days(spec: Spec, day_classes: int = 3) -> Iterator[UsualDay]:

@@ -2250,6 +2250,7 @@ board-bench-no_place = on no map
 board-bench-rhythm_help = What is usual of a device as the simulator makes it, beside what its model has learnt so far.
 board-bench-device = Device
 board-bench-no_rhythms = There is no device here whose rhythm is known beforehand.
+board-bench-reading = Reading what the models have learnt …
 board-bench-not_learnt = Its model has learnt nothing yet.
 board-bench-learnt_days = Learnt from { $working } working days, { $saturday } Saturdays, { $rest } days of rest.
 board-bench-apart = Learnt and truth are { $percent } apart on { $days }.

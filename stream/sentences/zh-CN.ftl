@@ -2058,6 +2058,7 @@ board-bench-no_place = 不在地图上
 board-bench-rhythm_help = 设备在模拟器中的真实作息，与其模型至今所学对照。
 board-bench-device = 设备
 board-bench-no_rhythms = 这里没有事先知道作息的设备。
+board-bench-reading = 正在读取模型所学……
 board-bench-not_learnt = 其模型还没有学到什么。
 board-bench-learnt_days = 已从 { $working } 个工作日、{ $saturday } 个周六、{ $rest } 个休息日学习。
 board-bench-apart = { $days }：所学与真实相差 { $percent }。

@@ -1,6 +1,7 @@
 """What is called usual of a simulated device is what it really does, on average, on every kind of day."""
 
 from collections import defaultdict
+from typing import Any
 
 import pytest
 
@@ -58,3 +59,25 @@ def test_shifts_change_three_times_a_day_every_day():
     hours = [sum(rest.expected[12 * hour : 12 * hour + 12]) for hour in range(24)]
     peaks = [h for h in range(24) if hours[h] > 2 * max(hours[(h - 2) % 24], hours[(h + 2) % 24])]
     assert peaks == [5, 13, 21]
+
+
+def test_the_days_before_have_readings_and_doors_that_raise_nothing():
+    types: list[Any] = ["noise", "heat", "smoke", "water", "door"]
+    wanted = [next(spec.device.id for spec in SITE.specs if spec.device.type == one) for one in types]
+    site = SITE.only(wanted)
+    made, post = world(origin=END, scenarios=False, site=site)
+    said: defaultdict[str, list[Any]] = defaultdict(list)
+    for message in history(made, post, days=2, end_ms=END):
+        if message.course != "sent":
+            continue
+        assert message.observations[-1].get("value") != "open", "no door stays open from one message to the next"
+        said[site.specs[message.device].device.type] += message.observations
+    assert {one: len(said[one]) for one in types[:4]} == dict.fromkeys(types[:4], 2 * 144)
+    assert len(said["door"]) > 40
+    open_s = [(after["ts"] - before["ts"]) / 1000 for before, after in zip(*[iter(said["door"])] * 2, strict=True)]
+    assert 0 < min(open_s) <= max(open_s) < 41
+    assert max(one["value"] for one in said["noise"]) < 65
+    assert max(one["value"] for one in said["smoke"]) < 0.5
+    saturday = next(one for one in usual_days(site.specs[0]) if one.kind == "level" and one.day_class == 1)
+    noise = [one["value"] for one in said["noise"][:144]]
+    assert sum(noise) / 144 == pytest.approx(sum(saturday.expected) / len(saturday.expected), abs=0.2)

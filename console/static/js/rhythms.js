@@ -23,10 +23,10 @@ export function startRhythms(drawer) {
 
 async function look(device) {
   asking = device;
+  failed = "";
   try {
     const [truth, learnt] = await Promise.all([get(`/api/bench/rhythms/${encodeURIComponent(device)}`), get(`/api/device/${encodeURIComponent(device)}/rhythm`)]);
     found = { device, truth, learnt };
-    failed = "";
   } catch (error) {
     failed = error.message || t("error-unreachable");
   }
@@ -132,6 +132,7 @@ export function drawRhythms(bench) {
     el("p", { class: "muted" }, t("bench-rhythm_help")),
     device ? field("rhythm-device", t("bench-device"), el("select", { id: "rhythm-device", onchange: change }, groups)) : el("p", {}, t("bench-no_rhythms")),
     failed && el("p", { class: "failed", role: "alert" }, failed),
+    device && !shown && !failed && el("p", { class: "muted", role: "status" }, t("bench-reading")),
     shown && el("ul", { class: "bench-legend" }, ["truth", "learnt", "band"].map(key)),
     shown && series(shown),
   );
