@@ -2490,24 +2490,6 @@ board-solver-search = by search
 board-solver-greedy = by the simple method (greedy)
 board-dock-label = Details
 board-dock-close = Close details
-   *[other] { $shown } devices
-}
-   *[other] certificate ends in { $n } days
-}
-   *[other] { $n } times that were not as usual
-}
-   *[other] { $shown } devices
-}
-   *[other] certificate ends in { $n } days
-}
-   *[other] { $n } times that were not as usual
-}
-   *[other] { $shown } devices
-}
-   *[other] certificate ends in { $n } days
-}
-   *[other] { $n } times that were not as usual
-}
 # Devices: all of them, and the page of one.
 board-page-devices = Devices
 board-registry-title = Devices
@@ -2530,10 +2512,10 @@ board-registry-col_state = State
 board-registry-col_newest = Last window
 board-registry-col_connects = Connects by
 board-registry-count = { $n ->
-    [one] { $shown } device
-   *[other] { $shown } devices
+    [one] { $n } device
+   *[other] { $n } devices
 }
-board-registry-some = { $shown } of { $all }
+board-registry-some = { $n } of { $all }
 board-registry-none = The places file has no device yet.
 board-registry-none_found = No device fits these filters.
 board-registry-more = And { $n } more: search for them.

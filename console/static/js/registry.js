@@ -3,7 +3,7 @@
 import { ApiFailure, get } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
 import { ask, choice, field, nameFields, names, place, placeFields, say as told, types } from "./forms.js";
-import { number, pick, t, when, word } from "./i18n.js";
+import { pick, t, when, word } from "./i18n.js";
 import { deviceIcon } from "./icons.js";
 import { drawPage, keepUp, startPage } from "./page.js";
 import { askSheet } from "./sheet.js";
@@ -66,7 +66,7 @@ function drawDevices() {
   const ways = new Map((registry?.devices ?? []).map((one) => [one.id, one]));
   const all = [...state.devices.values()].map((one) => [one, standing(one.id)]);
   const found = all.filter(([device, level]) => fits(device, level));
-  say(byId("counted"), found.length === all.length ? t("registry-count", { n: all.length, shown: number(all.length) }) : t("registry-some", { n: found.length, shown: number(found.length), all: number(all.length) }));
+  say(byId("counted"), found.length === all.length ? t("registry-count", { n: all.length }) : t("registry-some", { n: found.length, all: all.length }));
   const shows = may("registry") && registry?.accounts;
   const heads = ["name", "type", "beat", "state", "newest", ...(shows ? ["connects"] : [])];
   const less = ["type", "beat", "newest", "connects"];
