@@ -20,6 +20,7 @@ const layers = new Map(); // uid → {feature, layer, look}
 let handles;
 let sketch = null; // {kind, points, layer}
 let marks; // findings on the map
+let crowded = false;
 let shown = ""; // so that handles stay while somebody drags one
 
 const latLng = ([lon, lat]) => [lat, lon];
@@ -108,13 +109,14 @@ function layerOf(uid, one) {
     const icon = L.divIcon({ className: "map-label", iconSize: [0, 0], html: el("span", { class: `landmark-name mark${chosen ? " chosen" : ""}` }, `◆ ${name}`) });
     return L.marker(corners[0], { pane: "devices", icon, draggable: true, title: name });
   }
-  if (draft.all("device").length > CROWDED && !chosen) return L.circleMarker(corners[0], { pane: "dots", renderer: map.dots, radius: 5, weight: 1, bubblingMouseEvents: false });
+  if (crowded && !chosen) return L.circleMarker(corners[0], { pane: "dots", renderer: map.dots, radius: 5, weight: 1, bubblingMouseEvents: false });
   const icon = L.divIcon({ className: "device-holder", iconSize: [34, 34], html: box(uid, one) });
   return L.marker(corners[0], { pane: "devices", icon, draggable: true, riseOnHover: true, title: name, alt: name });
 }
 
 function drawFeatures() {
   const now = new Map(draft.all());
+  crowded = draft.all("device").length > CROWDED;
   for (const [uid, known] of layers) {
     if (now.has(uid)) continue;
     for (const part of [known.layer, known.look, known.name]) part?.remove();
