@@ -46,12 +46,12 @@ from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError
 
 OPERATIONS: Final = (
-    *api_routes.OPERATIONS,
     *history_routes.OPERATIONS,  # before those of one alert, whose id may be any word
     *alert_routes.OPERATIONS,
     *case_routes.OPERATIONS,
     *result_routes.OPERATIONS,
     *report_routes.OPERATIONS,
+    *api_routes.OPERATIONS,
     *people_routes.OPERATIONS,
     *registry_routes.OPERATIONS,
     *bench_routes.OPERATIONS,

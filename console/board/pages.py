@@ -25,6 +25,7 @@ PAGES: Final = (
     Page("/alert", "alert.html", "alerts", in_menu=False),
     Page("/places", "places.html", "registry"),
     Page("/bench", "bench.html", "bench"),
+    Page("/docs", "docs.html", "bench"),
     Page("/report", "report.html", "report"),
     Page("/devices", "devices.html", "alerts"),
     Page("/device", "device.html", "alerts", in_menu=False),

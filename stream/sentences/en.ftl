@@ -2169,6 +2169,24 @@ board-skip-quiet = No need
 board-menu = Pages
 board-page-board = Board
 board-page-bench = Bench
+board-page-docs = API
+board-docs-document = openapi.json
+board-docs-search = Look for a path or a word
+board-docs-found = { $n ->
+    [one] { $n } operation
+   *[other] { $n } operations
+}
+board-docs-nothing = Nothing has these words.
+board-docs-right = Needs the right “{ $right }”.
+board-docs-everybody = For everybody who was let in.
+board-docs-changes = This changes something: it is not tried from here.
+board-docs-try = Try it
+board-docs-asking = Asking …
+board-docs-took = { $status } · { $ms } ms · { $size } kB
+board-docs-cut = … { $count } more characters
+board-docs-body = What is sent
+board-docs-answer = Answer
+board-docs-refused = Refusals
 board-bench-tabs = What to try
 board-bench-tab_scenarios = Scenarios
 board-bench-tab_whatif = What if

@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from itertools import pairwise
@@ -27,6 +28,8 @@ from stream.sentences.plain import plain
 VERSION: Final = "1"
 """Of the API: raised where something that was there is no more, or is another thing."""
 _NAMES: Final = re.compile(r"\{(\w{1,40})(:int)?\}")
+_WORDS: Final = re.compile(r"[a-z]{1,40}")
+_RESULTS: Final = frozenset({"incidents", "anomalies", "windows", "hotspots"})
 _REFERENCE: Final = "#/components/schemas/{name}"
 _ALL: Final = ("422 unknown_parameter", "503 no_store", "503 people", "503 store")
 _WITH_BODY: Final = ("413 too_long", "415 not_json", "422 bad_body")
@@ -40,9 +43,11 @@ def openapi(operations: Sequence[Operation], language: str) -> Document:
     """Return the document of operations, with what is said of them and of their parameters in a language."""
     types = _Types(operations)
     paths: dict[str, Document] = {}
+    tags = Counter(map(_tag, operations))
     for one in operations:
         path = _NAMES.sub(r"{\1}", one.path)
         paths.setdefault(path, {})[one.method.lower()] = _operation(one, path, types, language)
+        paths[path][one.method.lower()]["tags"] = [_tag(one) if tags[_tag(one)] > 1 else "site"]
     session = {"type": "apiKey", "in": "cookie", "name": "patrolgrid-session"}
     bearer = {"type": "http", "scheme": "bearer", "description": Sentences(language)("api-bearer")}
     return {
@@ -52,6 +57,12 @@ def openapi(operations: Sequence[Operation], language: str) -> Document:
         "paths": paths,
         "components": {"schemas": types.components, "securitySchemes": {"session": session, "bearer": bearer}},
     }
+
+
+def _tag(one: Operation) -> str:
+    """Return what an operation is about: the first word of its path, or what it has in common with others."""
+    word = one.path.removeprefix("/api/").strip("/").partition("/")[0].partition(".")[0]
+    return "results" if word in _RESULTS else word
 
 
 class _Types:
@@ -94,9 +105,8 @@ def _operation(one: Operation, path: str, types: _Types, language: str) -> Docum
         schema = {"type": "string", "minLength": 1, "pattern": "^[!-~]+$", "examples": ["1"]}
         parameters.append({"name": "X-PatrolGrid", "in": "header", "required": True, "schema": schema})
     found: Document = {
-        "operationId": f"{one.method.lower()}_{re.sub(r'[^a-z]+', '_', path.removeprefix('/api')).strip('_')}",
+        "operationId": "_".join([one.method.lower(), *_WORDS.findall(path.removeprefix("/api"))]),
         "summary": plain(one.says, language),
-        "tags": [path.removeprefix("/api/").strip("/").partition("/")[0].partition(".")[0]],
         "parameters": parameters,
         "responses": _responses(one, types),
         "security": [] if one.path in OPEN else [{"bearer": []}, {"session": []}],
