@@ -17,7 +17,7 @@ from ingest.places import Beat, Landmark
 from ingest.places.background import Background
 from ingest.vocabulary import AnomalyDirection, Severity
 from stream.patrol_results import StopNow
-from stream.results import Alert, HotspotCell, HotspotPlace
+from stream.results import Alert, AlertState, HotspotCell, HotspotPlace
 from stream.sentences import Why
 
 Names = dict[str, str]
@@ -356,6 +356,26 @@ class DeliveryNow(msgspec.Struct, frozen=True):
     channels: list[str]
 
 
+class BriefAlert(msgspec.Struct, frozen=True):
+    """An open alert, as a list and the map need it."""
+
+    id: str
+    revision: int
+    kind: str
+    beat: str
+    device: str
+    devices: list[str] | None
+    severity: Severity
+    state: AlertState
+    raised_ms: int
+    changed_ms: int
+    heard_ms: int | None
+    by: str | None
+    place: Names
+    lon: float
+    lat: float
+
+
 class OverviewAnswer(msgspec.Struct, frozen=True):
     """Everything at a glance."""
 
@@ -369,8 +389,8 @@ class OverviewAnswer(msgspec.Struct, frozen=True):
     freshness: Freshness
     status: dict[str, Any] | None
     """What the node says of itself."""
-    alerts: list[AlertRow]
-    """Open ones."""
+    open_alerts: int
+    """How many are open in all."""
     ended: list[AlertRow]
     """Critical ones of the last day that ended without anybody having taken them up."""
     told: dict[str, list[ToldNow]]
@@ -378,6 +398,10 @@ class OverviewAnswer(msgspec.Struct, frozen=True):
     delivery: DeliveryNow | None
     hotspots: MapRow | None
     devices: dict[str, DeviceNow]
+    alerts: list[AlertRow] = []
+    """Open ones, the most severe and newest; left out of an event where they are as they were."""
+    more_alerts: list[BriefAlert] = []
+    """Open ones behind those, without sentences."""
 
 
 class HealthAnswer(msgspec.Struct, frozen=True):
@@ -481,6 +505,16 @@ class SiteName(msgspec.Struct, frozen=True):
     languages: dict[str, str]
 
 
+class OwnShift(msgspec.Struct, frozen=True):
+    """A shift of somebody's own."""
+
+    name: str
+    usual: str
+    """day or night, of a shift without a name."""
+    begin_ms: int
+    end_ms: int
+
+
 class MeAnswer(msgspec.Struct, frozen=True):
     """Who asks."""
 
@@ -494,6 +528,8 @@ class MeAnswer(msgspec.Struct, frozen=True):
     left_ms: int | None
     home: str
     menu: list[str]
+    shift: OwnShift | None
+    """For which somebody has signed in."""
     demo: dict[str, str] | None
     site: SiteName
 
