@@ -130,11 +130,11 @@ def test_what_is_no_place_is_refused(week, after):
 
 def test_what_is_found_is_counted(week):
     found = count_alerts(week.query, AlertSearch())
-    assert found.times == (T0, T0 + HOUR_MS, T0 + DAY_MS, T0 + 2 * DAY_MS)
+    assert found.times == [T0, T0 + HOUR_MS, T0 + DAY_MS, T0 + 2 * DAY_MS]
     assert found.severities == {"warning": 2, "info": 1, "critical": 1}
     assert found.states == {"raised": 1, "cleared": 2, "expired": 1}
     assert found.reasons == {"animal": 1}
-    assert count_alerts(week.query, AlertSearch(text="nowhere")) == ((), {}, {}, {})
+    assert count_alerts(week.query, AlertSearch(text="nowhere")) == ([], {}, {}, {})
 
 
 def test_an_alert_is_found_as_it_stands(path, reader):

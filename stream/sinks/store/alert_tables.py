@@ -7,14 +7,15 @@ conditions leave. Languages without blanks need no words: a text is found wherev
 
 import sqlite3
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 
-from stream.results import Alert, Results
+from ingest.events import FalseAlarm
+from ingest.vocabulary import Severity
+from stream.results import Alert, AlertState, Results
 from stream.sentences import Why
 from stream.sentences.catalogue import choices, in_all_languages
 
@@ -38,7 +39,13 @@ _GATHERED: Final = ("people", "notes")
 """Of all revisions: who took an alert up is found also when it has ended by itself after that."""
 _FROM: Final = "FROM alert_search s INDEXED BY alert_search_raised"
 _ONE_OF: Final = "IN (SELECT value FROM json_each(?))"
+_TEXTS: Final = ("words", "notes", "people", "devices")
 _MOST_WORDS: Final = 8
+_SORTS: Final[dict[str, tuple[str, ...]]] = {
+    "severity": get_args(Severity),
+    "state": get_args(AlertState),
+    "reason": get_args(FalseAlarm),
+}
 
 
 class AlertSearch(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,15 +129,17 @@ def place_of(alert: Row) -> str:
 
 
 def count_alerts(query: Ask, search: AlertSearch) -> AlertCount:
-    """Return how many alerts are found, and of which sorts."""
+    """Return how many alerts are found, and of which sorts: all in one walk, as an answer has to be quick."""
     where, values = _conditions(search)
-    rows = query(
-        f"SELECT s.raised_ms, s.severity, s.state, s.reason {_FROM} WHERE {where} ORDER BY s.raised_ms", values
-    )
-    times, *sorts = zip(*rows, strict=True) if rows else ((), (), (), ())
-    severities, states, reasons = (dict(Counter(column)) for column in sorts)
-    reasons.pop("", None)
-    return AlertCount(times, severities, states, reasons)
+    sorts = [(column, word) for column, words in _SORTS.items() for word in words]
+    sums = ", ".join(f"total(s.{column} = '{word}')" for column, word in sorts)
+    ((times, *counts),) = query(f"SELECT json_group_array(s.raised_ms), {sums} {_FROM} WHERE {where}", values)
+    found: dict[str, dict[str, int]] = {column: {} for column in _SORTS}
+    for (column, word), count in zip(sorts, counts, strict=True):
+        if count:
+            found[column][word] = int(count)
+    rising = sorted(msgspec.json.decode(times, type=list[int]))
+    return AlertCount(rising, found["severity"], found["state"], found["reason"])
 
 
 def choices_of(query: Ask, search: AlertSearch) -> tuple[list[str], list[str]]:
@@ -206,10 +215,10 @@ def _conditions(search: AlertSearch, after: str = "") -> tuple[str, list[object]
         add("(" + " OR ".join([f"s.reason {_ONE_OF}", *sorts]) + ")", _listed(search.reasons))
     for word in _folded(search.text).split()[:_MOST_WORDS]:
         like = "%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        anywhere = [f"s.{column} LIKE ? ESCAPE '\\'" for column in _TEXTS]
         kinds = [kind for kind, titles in _titles().items() if word in titles]
-        columns = ("devices", "people", "notes", "words")
-        anywhere = [f"s.{column} LIKE ? ESCAPE '\\'" for column in columns]
-        add("(" + " OR ".join([f"s.kind {_ONE_OF}", *anywhere]) + ")", _listed(kinds), *([like] * len(columns)))
+        titled = [f"s.kind {_ONE_OF}"] if kinds else []
+        add("(" + " OR ".join(anywhere + titled) + ")", *([like] * len(_TEXTS)), *([_listed(kinds)] if kinds else []))
     if after:
         add("(s.raised_ms, s.id) < (?, ?)", *_place(after))
     return " AND ".join(conditions), values
