@@ -119,6 +119,16 @@ class LevelState(IntEnum):
 LEVEL_STATE_NAMES: Final = {state.value: state.name.lower() for state in LevelState}
 
 
+def state_name(kind: int, state: int) -> str:
+    """Return the word for the state of a window: the same number means another thing of counts than of readings.
+
+    >>> state_name(Kind.COUNT, 1), state_name(Kind.LEVEL, 1), state_name(Kind.LEVEL, 5)
+    ('surge', 'high', 'step')
+    """
+    names = LEVEL_STATE_NAMES if kind == Kind.LEVEL else STATE_NAMES
+    return names.get(state, str(state))
+
+
 AnomalyDirection = Literal["surge", "deficit", "hazard", "dead"]
 Severity = Literal["info", "warning", "critical"]
 SEVERITY_RANK: Final[dict[Severity, int]] = {"info": 0, "warning": 1, "critical": 2}

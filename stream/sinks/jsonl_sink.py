@@ -15,7 +15,7 @@ import msgspec
 
 from ingest.files import sync_folder
 from ingest.observations import epoch_ms
-from ingest.vocabulary import DIRECTION_NAMES, KIND_NAMES, PERMIT_VALUES, STATE_NAMES, STATUS_NAMES
+from ingest.vocabulary import DIRECTION_NAMES, KIND_NAMES, PERMIT_VALUES, STATUS_NAMES, state_name
 from stream.results import Results, SeriesKey
 from stream.sentences.catalogue import with_texts
 from stream.sinks.result_rows import (
@@ -226,7 +226,7 @@ def _window_lines(results: list[Results], catalog: list[SeriesKey]) -> Iterator[
     for series, *values in zip(plain(rows.series), *(plain(getattr(rows, name)) for name in names), strict=True):
         line = {"type": "window", **_series(catalog[series]), **dict(zip(names, values, strict=True))}
         line["status"] = STATUS_NAMES.get(line["status"], str(line["status"]))
-        line["state"] = STATE_NAMES.get(line["state"], str(line["state"]))
+        line["state"] = state_name(catalog[series].kind, line["state"])
         yield line
 
 

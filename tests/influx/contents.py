@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ingest.vocabulary import STATE_NAMES, STATUS_NAMES, Kind, WindowStatus
+from ingest.vocabulary import STATUS_NAMES, Kind, WindowStatus, state_name
 from stream.results import RECALLED, HotspotCell, HotspotPlace, Results
 from stream.sentences import Why, literal
 from stream.sentences.catalogue import in_all_languages, spot_sentence
@@ -51,7 +51,7 @@ def points(written: list[Results]) -> dict[str, Points]:  # noqa: C901, PLR0912,
         model = {name: first[name] if whole else None for name in ("expected", "lower", "upper", "p")}
         if part == 0 and model["expected"] is None and found[0][0] == RECALLED:
             model |= {name: rows[0][name] for name in ("expected", "lower", "upper")}
-        words = {"state": STATE_NAMES[first["state"] if whole else 4], "status": STATUS_NAMES[status]}
+        words = {"state": state_name(kind, first["state"] if whole else 4), "status": STATUS_NAMES[status]}
         second = start // 1000
         if kind in (Kind.COUNT, Kind.GATE):
             came = [_round(one) if n else None for one in sums]

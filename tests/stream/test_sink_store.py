@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 
@@ -10,6 +11,8 @@ import pytest
 from ingest.vocabulary import WindowStatus
 from stream.pipeline.pipeline import Pipeline
 from stream.results import SeriesKey
+from stream.sinks.influx.points import SeriesHeads, window_lines
+from stream.sinks.jsonl_sink import JsonLinesSink
 from stream.sinks.store import tables as schema
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.retention import DAY_MS, Retention, prune
@@ -88,6 +91,23 @@ def test_meta_comes_back_and_is_replaced(sink, reader):
     assert reader.meta("node") == {"state": "运行", "ports": [1, 2]}
     sink.put_meta("node", None)
     assert reader.meta("node", default=1) is None
+
+
+def test_the_state_of_a_reading_is_named_as_one_of_readings(sink, reader, tmp_path):
+    steps = [windows({"series": 3, "start": T0 + n * WINDOW_MS, "n": 1, "state": n}) for n in range(7)]
+    words = ["normal", "high", "low", "stuck", "young", "step", "drift"]
+    sink.write([results(n + 1, windows=[one]) for n, one in enumerate(steps)])
+    assert [row["state"] for row in reader.windows("noise-1")] == words
+    heads = SeriesHeads("s1")
+    heads.follow(CATALOG)
+    for one, word in zip(steps, words, strict=True):
+        (line,) = window_lines(heads, one)
+        assert f'state="{word}"' in line
+    lines = JsonLinesSink(tmp_path / "r.jsonl")
+    lines.write([results(1, windows=steps)])
+    lines.close()
+    said = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text("utf-8").splitlines()]
+    assert [one["state"] for one in said if one["type"] == "window"] == words
 
 
 def test_a_window_is_the_sum_of_its_parts(sink, reader):

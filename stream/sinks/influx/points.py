@@ -12,6 +12,7 @@ from ingest.health import AgentHealth, AgentReport
 from ingest.observations import epoch_ms
 from ingest.vocabulary import (
     INCIDENT_CATEGORIES,
+    LEVEL_STATE_NAMES,
     SEVERITY_RANK,
     STATE_NAMES,
     STATUS_NAMES,
@@ -38,7 +39,8 @@ from stream.sinks.influx.schema import MEASUREMENTS
 from stream.sinks.result_rows import WINDOW_COLUMNS
 from stream.sinks.store.window_view import Part, whole
 
-_STATES: Final = {number: string_text(name) for number, name in STATE_NAMES.items()}
+_STATES: Final = [string_text(name) for name in STATE_NAMES.values()]
+_LEVEL_STATES: Final = [string_text(name) for name in LEVEL_STATE_NAMES.values()]
 _STATUSES: Final = {number: string_text(name) for number, name in STATUS_NAMES.items()}
 _YOUNG: Final = int(HiddenState.YOUNG)
 
@@ -114,8 +116,9 @@ def window_lines(heads: SeriesHeads, rows: WindowRows) -> list[str]:
                     for field, column in (("in", "sum_a"), ("out", "sum_b"))
                 }
                 columns = {**passing, "n": n, "exposure": rows.exposure[picked], **model}
+            states = _LEVEL_STATES if name == "level" else _STATES
             words = {
-                "state": [_STATES[state] for state in rows.state[picked].tolist()],
+                "state": [states[state] for state in rows.state[picked].tolist()],
                 "status": [_STATUSES[status] for status in rows.status[picked].tolist()],
             }
         lines += column_lines(MEASUREMENTS[name], texts, columns, words, times)

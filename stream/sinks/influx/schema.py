@@ -107,7 +107,7 @@ MEASUREMENTS: Final[dict[str, Measurement]] = {
                 Field("lower", "float", "of the metric", "lower end of the usual band"),
                 Field("upper", "float", "of the metric", "upper end of the usual band"),
                 Field("p", "float", "probability", "tail probability of what was seen"),
-                Field("state", "string", "word", "normal, surge, deficit, dead or young"),
+                Field("state", "string", "word", "normal, high, low, stuck, step, drift or young"),
                 Field("status", "string", "word", "open, closed, revised or late"),
             ),
             'SELECT max("high") FROM "level" WHERE "metric" = \'noise\' AND $timeFilter GROUP BY time(5m), "device"',

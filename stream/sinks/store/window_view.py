@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from ingest.vocabulary import KIND_NAMES, LEVEL_STATE_NAMES, STATE_NAMES, STATUS_NAMES, Kind, WindowStatus
+from ingest.vocabulary import KIND_NAMES, STATUS_NAMES, Kind, WindowStatus, state_name
 from stream.results import RECALLED
 
 Row = dict[str, Any]
@@ -92,7 +92,6 @@ def _window(parts: list[tuple[Any, ...]], *, named: bool) -> Row:
     status, n, sum_a, sum_b, low, high, *model = whole([row[6:] for row in parts])
     exposure, expected, lower, upper, p, state = model
     passing = kind in (Kind.COUNT, Kind.GATE)
-    states = LEVEL_STATE_NAMES if kind == Kind.LEVEL else STATE_NAMES
     window: Row = {"beat": beat, "device": device} if named else {}
     return window | {
         "start": start,
@@ -109,6 +108,6 @@ def _window(parts: list[tuple[Any, ...]], *, named: bool) -> Row:
         "lower": lower,
         "upper": upper,
         "p": p,
-        "state": "young" if state is None else states.get(state, str(state)),
+        "state": "young" if state is None else state_name(kind, state),
         "status": STATUS_NAMES.get(status, str(status)),
     }
