@@ -148,9 +148,12 @@ def _as_it_was(revisions: list[Row], zone: tzinfo) -> BookAlert:
     return alert
 
 
-def worst_first(alerts: Iterable[BookAlert]) -> list[BookAlert]:
-    """Return alerts with the most severe first, then the newest."""
-    return sorted(alerts, key=lambda one: (-SEVERITY_RANK[one.severity], -one.raised_ms, one.id))
+def urgent_first(alerts: Iterable[BookAlert]) -> list[BookAlert]:
+    """Return alerts with those first that nobody has taken up, then the most severe, then the newest."""
+    return sorted(
+        alerts,
+        key=lambda one: (one.state == "acknowledged", -SEVERITY_RANK[one.severity], -one.raised_ms, one.id),
+    )
 
 
 def incidents(query: Query, begin_ms: int, until_ms: int) -> list[Row]:

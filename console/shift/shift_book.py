@@ -23,7 +23,7 @@ from console.shift.happened import (
     open_alerts,
     patrolled,
     silent,
-    worst_first,
+    urgent_first,
 )
 from console.shift.shift_times import Shift, ShiftTimes
 from ingest.clock import wall_ms
@@ -143,7 +143,7 @@ class ShiftBook(msgspec.Struct, kw_only=True):
     notes: list[Note]
     """Of the shift, oldest first, those at alerts included."""
     open: list[BookAlert]
-    """Alerts that were still open at the end, or are."""
+    """Alerts that were still open at the end, or are: first those that nobody has taken up."""
     things: list[OpenThing]
     """What else is open; of a shift that is over its hand-over has it."""
     received: list[HandOver]
@@ -201,7 +201,7 @@ def shift_book(reader: StoreReader, site: Site, shift: Shift, now_ms: int) -> Sh
         gaps=gaps(reader, begin, min(until, now_ms - _SETTLES_MS)),
         silent=silent(reader, begin, until),
         notes=[_note(row) for row in book_between(reader.query, begin, until) if row["action"] == "note"],
-        open=worst_first(alerts[one] for one in still if one in alerts and alerts[one].ended_ms is None),
+        open=urgent_first(alerts[one] for one in still if one in alerts and alerts[one].ended_ms is None),
         things=open_things(reader, site, shift, now_ms) if told.state == "running" else [],
         received=[] if before is None else _hand_overs(reader, site, before.id),
         hand_overs=_hand_overs(reader, site, shift.id),

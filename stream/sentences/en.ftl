@@ -3449,6 +3449,8 @@ board-shift-more = { $n ->
     [one] and { $n } more, on the page
    *[other] and { $n } more, on the page
 }
+board-shift-all = Show all { $n }
+board-shift-further = and { $n } more
 board-shift-open = Open: to be handed on
 board-shift-was_open_title = Open at the end
 board-shift-nothing_open = Nothing was open.

@@ -19,6 +19,7 @@ from console.board.routes.people_routes import sign_out
 from console.board.who import noted_order, press_of, who_of
 from console.shift.shift_book import ShiftBook, ShiftNow, Site, handed, shift_book, shift_now
 from console.shift.shift_times import FIRST_MS, LAST_MS, Shift, times_of
+from deploy.wiring import open_calendar
 from ingest.days.calendar_file import LAST_CALENDAR, last_calendar
 from ingest.days.patrol_settings import PatrolSettings
 from ingest.events import LONG_NOTE, Action, Command, Id, MaybeId
@@ -98,6 +99,8 @@ def site_of(board: Board) -> Site:
     patrol = PatrolSettings() if board.settings is None else board.settings.patrol
     people = board.doors.people.all() if board.doors.people.anybody() else []
     calendar = last_calendar(folder / LAST_CALENDAR)
+    if calendar is None and board.settings is not None:  # no node has run here yet
+        calendar = open_calendar(board.settings, folder).calendar
     times = times_of(patrol, config.timezone)
     return Site(
         folder=folder,

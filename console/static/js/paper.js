@@ -2,7 +2,7 @@
 
 import { byId } from "./dom.js";
 
-const SHEET = { width: 733, height: 1010 }; // an A4 page less 8 mm on each side, in CSS pixels, with some room for other fonts
+const SHEET = { width: 728, height: 1010 }; // an A4 page less 8 mm on each side, in CSS pixels, with some room for other fonts
 
 /** Make a node as small as it must be to stand on one sheet; tell whether it does. */
 function fitted(sheet, least) {

@@ -17,6 +17,8 @@ let book = null;
 let error = "";
 let drawn = "";
 let most = Infinity; // rows of a list, on paper
+const unfolded = new Set(); // lists of which all rows are shown
+const FOLDED = 25;
 
 const beatName = (id) => pick(state.beats.get(id)?.name) || id || t("plan-no_beat");
 const deviceName = (id) => named(pick(state.devices.get(id)?.name)) || id;
@@ -24,17 +26,23 @@ const placeOf = (alert) => named(pick(alert.place)) || deviceName(alert.device) 
 const at = (ms) => (ms ? when(ms, book.shift.begin_ms) : "—");
 const nameOf = (shift) => named(shift.name) || word("shiftname", shift.usual);
 const asked = () => new URLSearchParams(location.search).get("shift") ?? "";
+const onPaper = () => document.body.classList.contains("printing");
 const address = (shift) => (shift ? `/shift?shift=${encodeURIComponent(shift.id)}` : null);
 
 /** A section with its heading and how many there are; an empty one says why it is empty. */
 function block(id, title, rows, empty, ...more) {
-  const shown = rows.slice(0, most);
+  const shown = rows.slice(0, onPaper() ? most : unfolded.has(id) ? rows.length : FOLDED);
   const rest = rows.length - shown.length;
+  const all = () => {
+    unfolded.add(id);
+    draw();
+  };
+  const further = onPaper() ? el("li", { class: "muted" }, t("shift-more", { n: rest })) : el("li", { class: "all" }, el("button", { type: "button", onclick: all }, t("shift-all", { n: rows.length })));
   byId(id).classList.toggle("empty", !rows.length);
   put(
     byId(id),
     el("h3", {}, title, rows.length > 0 && el("span", { class: "count" }, rows.length)),
-    rows.length ? el("ul", { class: "lines" }, shown, rest > 0 && el("li", { class: "muted" }, t("shift-more", { n: rest }))) : el("p", { class: "muted nothing" }, empty),
+    rows.length ? el("ul", { class: "lines" }, shown, rest > 0 && further) : el("p", { class: "muted nothing" }, empty),
     ...more,
   );
 }
@@ -65,7 +73,7 @@ function alertLine(alert) {
     { class: `line ${alert.severity}`, "data-row": alert.id, tabindex: -1 },
     sign(alert.ended_ms ? "ended" : alert.acknowledged_ms ? "acknowledged" : alert.severity),
     el("time", {}, at(alert.raised_ms)),
-    el("span", { class: "line-text" }, el("strong", {}, `${kindTitle(alert.kind)} · ${placeOf(alert)}`), el("span", { class: "what" }, pick(alert.text)), whatBecame(alert)),
+    el("span", { class: "line-text" }, el("strong", {}, el("a", { href: `/alert?id=${encodeURIComponent(alert.id)}` }, `${kindTitle(alert.kind)} · ${placeOf(alert)}`)), el("span", { class: "what" }, pick(alert.text)), whatBecame(alert)),
   );
   if (book.shift.state !== "running" || alert.ended_ms) return row;
   row.append(el("button", { type: "button", class: "chip add-note", onclick: () => noteAt(alert.id) }, t("shift-note_here")));
@@ -102,7 +110,7 @@ function handOver(one, mayTake) {
     { class: "hand-over", "data-hand-over": one.id, "data-taken": String(Boolean(one.taken_ms)) },
     el("p", {}, el("strong", {}, one.to ? t("shift-handed_to", { by: named(one.name), to: named(one.to), time: at(one.ts) }) : t("shift-handed", { by: named(one.name), time: at(one.ts) }))),
     el("p", { class: "said" }, one.note || t("shift-no_words")),
-    open ? el("details", { class: "handed" }, el("summary", {}, t("shift-was_open", { n: open })), el("ul", { class: "lines" }, words, one.more > 0 && el("li", { class: "muted" }, t("shift-more", { n: one.more })))) : el("p", { class: "muted" }, t("shift-nothing_open")),
+    open ? el("details", { class: "handed", open: onPaper() }, el("summary", {}, t("shift-was_open", { n: open })), el("ul", { class: "lines" }, words, one.more > 0 && el("li", { class: "muted" }, t("shift-further", { n: one.more })))) : el("p", { class: "muted" }, t("shift-nothing_open")),
     one.taken_ms ? el("p", { class: "taken" }, t("shift-taken_by", { by: named(one.taken_by), time: at(one.taken_ms) })) : el("p", { class: "bad" }, t("shift-not_taken")),
     !one.taken_ms && mayTake && one.by !== state.me.person?.id && takeForm(one, soon),
   );
@@ -120,13 +128,14 @@ function drawTally() {
   const alerts = book.alerts.length + book.devices.length + book.left_out;
   const critical = book.alerts.filter((one) => one.severity === "critical").length;
   const unanswered = book.open.filter((one) => !one.acknowledged_ms).length;
+  const gap = (book.gaps ?? []).reduce((sum, [begin, end]) => sum + end - begin, 0);
   const figures = [
     ["alerts", number(alerts)],
     ["critical", number(critical)],
     ["unanswered", number(unanswered), unanswered > 0],
     ["reports", number(book.incidents.length)],
     ["stops", stops ? `${number(done)}/${number(stops)}` : "—"],
-    ["gap", book.gaps === null ? "—" : span(book.gaps.reduce((sum, [begin, end]) => sum + end - begin, 0)), book.gaps?.length > 0],
+    ["gap", book.gaps === null ? "—" : gap ? span(gap) : "0", book.gaps?.length > 0],
   ];
   put(byId("tally"), figures.map(([name, value, bad]) => el("li", { class: bad ? "bad" : "", "data-figure": name }, el("strong", {}, value), el("span", {}, t(`shift-n_${name}`)))));
 }
@@ -160,10 +169,11 @@ let received = "";
 function drawBook() {
   const { shift } = book;
   const running = shift.state === "running";
-  const look = JSON.stringify([book.received, running, document.documentElement.lang, most]);
+  const look = JSON.stringify([book.received, running, document.documentElement.lang, onPaper()]);
   if (look !== received) put(byId("received"), book.received.map((one) => handOver(one, running)));
   received = look;
-  const open = [...book.open.map(alertLine), ...book.things.map(thingLine)];
+  const taken = book.open.filter((one) => one.state === "acknowledged");
+  const open = [...book.open.filter((one) => !taken.includes(one)).map(alertLine), ...book.things.map(thingLine), ...taken.map(alertLine)];
   block("open", t(shift.state === "over" ? "shift-was_open_title" : "shift-open"), open, t(shift.state === "coming" ? "shift-coming" : "shift-nothing_open"));
   block("notes", t("shift-notes"), book.notes.map(noteLine), t("shift-no_notes"));
   const key = `${shift.id}|${document.documentElement.lang}`;
@@ -176,7 +186,7 @@ function drawBook() {
 
 function draw() {
   drawPage();
-  const look = JSON.stringify([book && { ...book, now_ms: 0 }, error, most, document.documentElement.lang, book && Math.floor(siteNow() / 60_000), state.me.person?.id]);
+  const look = JSON.stringify([book && { ...book, now_ms: 0 }, error, most, onPaper(), [...unfolded], document.documentElement.lang, book && Math.floor(siteNow() / 60_000), state.me.person?.id]);
   if (look === drawn) return;
   drawn = look;
   document.title = `${t("page-shift")} · ${pick(state.site?.name) || "PatrolGrid"}`;

@@ -22,7 +22,7 @@ function form(name, fields, buttons, send, sent) {
   const failed = el("p", { class: "failed", role: "alert", hidden: true });
   const said = el("p", { class: "done", role: "status" });
   let id = press();
-  const node = el("form", { class: `says ${name}`, "data-form": name, "data-lang": currentLanguage() }, fields, failed, said, el("div", { class: "buttons" }, buttons));
+  const node = el("form", { class: "says", "data-form": name, "data-lang": currentLanguage() }, fields, failed, said, el("div", { class: "buttons" }, buttons));
   node.addEventListener("submit", async (event) => {
     event.preventDefault();
     const values = Object.fromEntries(new FormData(node));
