@@ -13,6 +13,7 @@ import msgspec
 
 from console.deliver.mutes import mutes_of
 from console.device_trouble import agent_trouble, trouble
+from console.people.people import People
 from console.shift.happened import (
     BookAlert,
     Patrolled,
@@ -25,8 +26,11 @@ from console.shift.happened import (
     silent,
     urgent_first,
 )
-from console.shift.shift_times import Shift, ShiftTimes
+from console.shift.shift_times import Shift, ShiftTimes, times_of
+from deploy.settings import Settings
+from deploy.wiring import open_calendar
 from ingest.clock import wall_ms
+from ingest.days.calendar_file import LAST_CALENDAR, last_calendar
 from ingest.days.site_calendar import CalendarEntry
 from ingest.events import MOST_HANDED, Handed
 from ingest.vocabulary import DEVICE_TROUBLES
@@ -163,6 +167,16 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     """Id of a person or an officer → name."""
 
 
+def read_site(folder: Path, settings: Settings, officers: Mapping[str, str]) -> Site:
+    """Return what is the same for all shifts, from a site's settings and the files in its folder."""
+    people, calendar = People(folder), last_calendar(folder / LAST_CALENDAR)
+    if calendar is None:  # no node has run here yet
+        calendar = open_calendar(settings, folder).calendar
+    times = times_of(settings.patrol, settings.site.timezone)
+    accounts = {one.id: one.name for one in people.all()} if people.anybody() else {}
+    return Site(folder=folder, times=times, zone=times.zone, calendar=calendar.entries, names={**officers, **accounts})
+
+
 def shift_now(shift: Shift, site: Site, now_ms: int) -> ShiftNow:
     """Return a shift as it is told."""
     officers = [site.names.get(one, one) for one in shift.officers]
@@ -176,8 +190,9 @@ def shift_now(shift: Shift, site: Site, now_ms: int) -> ShiftNow:
 
 def shift_book(reader: StoreReader, site: Site, shift: Shift, now_ms: int) -> ShiftBook:
     """Return all of a shift's page, as of `now_ms` (the site's time, epoch ms). Raises `StoreError`."""
-    begin, until = shift.begin_ms, max(shift.begin_ms, min(shift.end_ms, now_ms))
     told = shift_now(shift, site, now_ms)
+    begin, until = shift.begin_ms, shift.begin_ms if told.state == "coming" else shift.end_ms
+    reached = min(until, now_ms)
     before, after = site.times.beside(shift)
     changed, left_out = changed_alerts(reader.query, begin, until)
     still = [] if told.state == "coming" else open_alerts(reader.query, until)
@@ -186,7 +201,7 @@ def shift_book(reader: StoreReader, site: Site, shift: Shift, now_ms: int) -> Sh
     for identifier, one in alerts.items():
         one.notes = len([note for note in notes.get(identifier, []) if note["ts"] < until])
     happened = [alerts[identifier] for identifier in changed if identifier in alerts]
-    patrols, undone = patrolled(reader.query, begin, until, now_ms, site.names)
+    patrols, undone = patrolled(reader.query, begin, reached, now_ms, site.names)
     return ShiftBook(
         now_ms=now_ms,
         shift=told,
@@ -198,7 +213,7 @@ def shift_book(reader: StoreReader, site: Site, shift: Shift, now_ms: int) -> Sh
         incidents=incidents(reader.query, begin, until),
         patrols=patrols,
         undone=undone,
-        gaps=gaps(reader, begin, min(until, now_ms - _SETTLES_MS)),
+        gaps=gaps(reader, begin, min(reached, now_ms - _SETTLES_MS)),
         silent=silent(reader, begin, until),
         notes=[_note(row) for row in book_between(reader.query, begin, until) if row["action"] == "note"],
         open=urgent_first(alerts[one] for one in still if one in alerts and alerts[one].ended_ms is None),

@@ -3492,6 +3492,11 @@ board-shift-told_unknown = who was told cannot be read
 board-shift-taken = taken up by { $by }, { $time }
 board-shift-cleared = cleared by { $by }, { $time }
 board-shift-ended = over { $time }
+board-shift-ended_alone = { $n ->
+    [one] and { $n } that ended by itself, and nobody had taken up
+   *[other] and { $n } that ended by themselves, and nobody had taken up
+}
+board-shift-silent_unknown = Data came all the time; which single devices were silent is not kept of this time.
 board-shift-unanswered = nobody has taken it up
 board-shift-reports = Reports
 board-shift-no_reports = Nothing was reported.

@@ -17,11 +17,9 @@ from console.board.operations import Body, Operation, Query, Since, Until, asked
 from console.board.routes.alert_routes import giver
 from console.board.routes.people_routes import sign_out
 from console.board.who import noted_order, press_of, who_of
-from console.shift.shift_book import ShiftBook, ShiftNow, Site, handed, shift_book, shift_now
-from console.shift.shift_times import FIRST_MS, LAST_MS, Shift, times_of
-from deploy.wiring import open_calendar
-from ingest.days.calendar_file import LAST_CALENDAR, last_calendar
-from ingest.days.patrol_settings import PatrolSettings
+from console.shift.shift_book import ShiftBook, ShiftNow, Site, handed, read_site, shift_book, shift_now
+from console.shift.shift_times import FIRST_MS, LAST_MS, Shift
+from deploy.settings import Settings, with_values
 from ingest.events import LONG_NOTE, Action, Command, Id, MaybeId
 from stream.sinks.store.book_table import entry, handed_over
 
@@ -95,20 +93,10 @@ class BookAnswer(msgspec.Struct, frozen=True):
 
 def site_of(board: Board) -> Site:
     """Return what is the same for all shifts. It reads files: not for the event loop."""
-    folder, config = Path(board.config.store_path).parent, board.config
-    patrol = PatrolSettings() if board.settings is None else board.settings.patrol
-    people = board.doors.people.all() if board.doors.people.anybody() else []
-    calendar = last_calendar(folder / LAST_CALENDAR)
-    if calendar is None and board.settings is not None:  # no node has run here yet
-        calendar = open_calendar(board.settings, folder).calendar
-    times = times_of(patrol, config.timezone)
-    return Site(
-        folder=folder,
-        times=times,
-        zone=times.zone,
-        calendar=() if calendar is None else calendar.entries,
-        names={**config.officers, **{one.id: one.name for one in people}},
-    )
+    settings = board.settings
+    if settings is None:
+        settings = with_values(Settings(), site={"timezone": board.config.timezone})
+    return read_site(Path(board.config.store_path).parent, settings, board.config.officers)
 
 
 async def shift(request: Request) -> Response:

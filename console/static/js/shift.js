@@ -67,7 +67,8 @@ function toldWords(told) {
   return names.length ? t("shift-told", { whom: [...new Set(names)].join(t("list-comma")) }) : told.length ? t("shift-told_not") : t("shift-told_nobody");
 }
 
-function alertLine(alert) {
+/** A line of an alert; `noted` says whether a note may be written at it there. */
+function alertLine(alert, noted = false) {
   const row = el(
     "li",
     { class: `line ${alert.severity}`, "data-row": alert.id, tabindex: -1 },
@@ -75,7 +76,7 @@ function alertLine(alert) {
     el("time", {}, at(alert.raised_ms)),
     el("span", { class: "line-text" }, el("strong", {}, el("a", { href: `/alert?id=${encodeURIComponent(alert.id)}` }, `${kindTitle(alert.kind)} · ${placeOf(alert)}`)), el("span", { class: "what" }, pick(alert.text)), whatBecame(alert)),
   );
-  if (book.shift.state !== "running" || alert.ended_ms) return row;
+  if (!noted || book.shift.state !== "running") return row;
   row.append(el("button", { type: "button", class: "chip add-note", onclick: () => noteAt(alert.id) }, t("shift-note_here")));
   return row;
 }
@@ -142,15 +143,19 @@ function drawTally() {
 
 function drawHappened() {
   const { shift } = book;
-  block("alerts", t("shift-alerts"), book.alerts.map(alertLine), t(shift.state === "coming" ? "shift-coming" : "shift-no_alerts"), book.left_out > 0 && el("p", { class: "bad" }, t("shift-left_out", { n: book.left_out })));
+  // Where paper has not room for all, what was nothing in the end is counted and not listed.
+  const alone = (one) => most < Infinity && one.ended_ms && !one.ended_by && !one.acknowledged_ms && one.severity !== "critical";
+  const listed = book.alerts.filter((one) => !alone(one));
+  const quiet = book.alerts.length - listed.length;
+  block("alerts", t("shift-alerts"), listed.map((one) => alertLine(one)), t(shift.state === "coming" ? "shift-coming" : "shift-no_alerts"), book.left_out > 0 && el("p", { class: "bad" }, t("shift-left_out", { n: book.left_out })), quiet > 0 && el("p", { class: "muted nothing" }, t("shift-ended_alone", { n: quiet })));
   block("reports", t("shift-reports"), book.incidents.map((one) => el("li", { class: "line plain", "data-row": one.id, tabindex: -1 }, el("time", {}, at(one.ts)), el("span", { class: "line-text" }, el("strong", {}, pick(one.words)), el("span", {}, named(one.text))), el("span", { class: "muted" }, one.beat && beatName(one.beat)))), t("shift-no_reports"));
   const officers = book.patrols.map((one) => el("li", { class: "line plain" }, el("strong", {}, named(one.name)), el("span", {}, t("shift-patrol", { done: one.done, stops: one.stops, missed: one.missed, skipped: one.skipped, delivered: number(one.delivered_min, 0), planned: number(one.planned_min, 0) }))));
   const undone = book.undone.map((one) => el("li", { class: "line plain" }, el("time", {}, at(one.arrive_ms)), el("span", { class: "line-text" }, el("strong", {}, named(pick(one.place)) || beatName(one.beat)), one.note && el("span", {}, `“${one.note}”`)), el("span", { class: "bad" }, `${word("stopstate", one.state)} · ${named(one.name)}`)));
   block("patrols", t("shift-patrols"), [...officers, ...undone], t("shift-no_patrols"));
-  block("devices", t("shift-devices"), book.devices.map(alertLine), t("shift-no_devices"));
+  block("devices", t("shift-devices"), book.devices.map((one) => alertLine(one)), t("shift-no_devices"));
   const gaps = (book.gaps ?? []).map(([begin, end]) => el("li", { class: "line plain" }, el("time", {}, `${at(begin)}–${at(end)}`), el("span", { class: end - begin >= LONG_GAP_MS ? "bad" : "" }, t("shift-gap", { span: span(end - begin) }))));
   const silent = (book.silent ?? []).map((one) => el("li", { class: "line plain" }, el("strong", {}, deviceName(one.device)), el("span", {}, t("shift-silent", { span: span(one.minutes * 60_000) }))));
-  block("data", t("shift-data"), [...gaps, ...silent], t(book.gaps === null || book.silent === null ? "shift-data_unknown" : "shift-no_gaps"));
+  block("data", t("shift-data"), [...gaps, ...silent], book.gaps === null ? t("shift-data_unknown") : book.silent === null ? t("shift-silent_unknown") : t("shift-no_gaps"));
 }
 
 /** Keep a form while it is written: another one only for another shift or language, with what was typed. */
@@ -172,8 +177,9 @@ function drawBook() {
   const look = JSON.stringify([book.received, running, document.documentElement.lang, onPaper()]);
   if (look !== received) put(byId("received"), book.received.map((one) => handOver(one, running)));
   received = look;
+  const noted = (one) => alertLine(one, true);
   const taken = book.open.filter((one) => one.state === "acknowledged");
-  const open = [...book.open.filter((one) => !taken.includes(one)).map(alertLine), ...book.things.map(thingLine), ...taken.map(alertLine)];
+  const open = [...book.open.filter((one) => !taken.includes(one)).map(noted), ...book.things.map(thingLine), ...taken.map(noted)];
   block("open", t(shift.state === "over" ? "shift-was_open_title" : "shift-open"), open, t(shift.state === "coming" ? "shift-coming" : "shift-nothing_open"));
   block("notes", t("shift-notes"), book.notes.map(noteLine), t("shift-no_notes"));
   const key = `${shift.id}|${document.documentElement.lang}`;
