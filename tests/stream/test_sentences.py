@@ -226,7 +226,7 @@ def test_every_code_that_is_used_is_there_and_no_message_is_left_over():
     prefixes = set(re.findall(r"""\b(?:texts|say|Why|Sentences\(language\))\(\s*f["']([\w-]+)\{""", python))
     words = set(re.findall(r"[\"']([\w-]+)[\"']", python))
     on_page = {f"board-{word}" for word in re.findall(r"[\"'`]([a-z_-]+)[\"'`$]", page)}
-    page_prefixes = {f"board-{word}-" for word in re.findall(r'\bword\("([a-z]+)"', page)}
+    page_prefixes = {f"board-{word}-" for word in re.findall(r'\bword\("([a-z-]+)"', page)}
     page_prefixes |= {f"board-{start}" for start in re.findall(r"`([a-z_-]+)\$\{", page)}
     referred = {other for code in MESSAGES["en"] for other in names("en", code).messages}
     referred |= {other for code in MESSAGES["zh-CN"] for other in names("zh-CN", code).messages}
