@@ -281,14 +281,14 @@ def test_a_picture_is_laid_under_the_map_by_its_corners_and_by_points(site, open
 @pytest.mark.parametrize(("size", "language"), [((1366, 768), "zh-CN"), ((390, 844), "en")])
 def test_the_page_reads_well(site, open_page, size, language):
     page = open_page(size=size, language=language)
-    for tab in ("import", "feature"):
-        page.locator(f"#tab-{tab}").click()
-        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     pick(page, "cam-1")
     page.locator(".turn").wait_for()
+    if language == "zh-CN":
+        page.locator("#tab-picture").click()
     reads_well(page)
-    page.locator("#tab-picture").click()
-    reads_well(page)
+    for tab in ("import", "changes", "feature"):
+        page.locator(f"#tab-{tab}").click()
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 def test_where_nothing_can_be_written_the_page_says_why(site, open_page, monkeypatch):
