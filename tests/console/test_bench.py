@@ -3,20 +3,25 @@
 import json
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from iotcore import Broker
 
 from console.board.app import make_app
 from console.board.board_config import BoardConfig
-from console.board.commands import UnconfirmedError
+from console.board.commands import MqttCommandPublisher, UnconfirmedError
 from console.cli.main import main
 from console.long_work import LongWork
 from ingest.login import BrokerAddress
-from simulators.devices.ordered import Happening, Refused
-from simulators.world.scenarios import KINDS, Truth
+from simulators.devices.ordered import Happening, Refused, taking_orders
+from simulators.world import neighbourhood
+from simulators.world.orders import Order
+from simulators.world.rhythm import LocalDays
+from simulators.world.scenarios import KINDS, Schedule, Truth
 from stream.sinks.store.reader import StoreReader
 from tests.console.fake_places import as_file
 from tests.console.serving import served
@@ -25,7 +30,7 @@ from tests.console.stores import SITE, Node, places
 from tests.console.test_board_browser import browser as chromium
 from tests.console.test_board_browser import reads_well
 from tests.stream import make_results as make
-from tests.support import wait_for
+from tests.support import free_port, wait_for
 
 __all__ = ["chromium"]
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -224,6 +229,21 @@ def test_what_the_board_asks_is_what_the_command_takes(bench, tmp_path, capsys, 
     assert 0 <= json.loads(Path(arguments[-1]).read_bytes())["share"] <= 1
 
 
+def test_orders_of_the_board_reach_a_simulator_over_the_broker_and_only_where_there_is_one():
+    site, keys = neighbourhood.quarter(), (b"secret",)
+    schedule = Schedule(site, LocalDays(site.timezone, site.country), seed=3, origin_ms=make.T0, alone=False)
+    with Broker(port=free_port(), listen="127.0.0.1") as broker:
+        address = BrokerAddress(port=broker.port)
+        real = MqttCommandPublisher("quarter", address, keys)
+        board = MqttCommandPublisher("quarter", address, keys, simulated=True)
+        with closing(real), closing(board), taking_orders(schedule, address, "quarter", keys, lambda: make.T0):
+            wait_for(lambda: board.happening is not None and real.connected, "the simulator is heard")
+            board.order(Order(id="a", scenario="manhole_open"))
+            wait_for(lambda: board.happening and board.happening.truths, "the order is answered")
+            assert [one.order for one in schedule.truths] == ["a"]
+            assert real.happening is None, "a board of real devices does not listen to simulators"
+
+
 SCREENS = ((1366, 768), (390, 844))
 
 
@@ -300,6 +320,8 @@ def test_what_differs_stands_on_map_and_list(bench, simulator, open_page):
     page.focus(".plain-mark.new")
     page.keyboard.press("Enter")
     assert page.locator(".difference.new.chosen").count() == 1
+    page.click(".plain-mark.gone")  # two marks at one place do not hide each other
+    assert page.locator(".difference.gone.chosen").count() == page.locator(".chosen.difference").count() == 1
     reads_well(page)
     page.select_option("#whatif-models", "none")
     page.fill("[id='try-alerts.per_day']", "")

@@ -4,8 +4,9 @@ import { svg } from "./dom.js";
 import { pick } from "./i18n.js";
 import { state } from "./state.js";
 
-const WIDTH = 1000;
+const WIDTH = 620;
 const ROOM = 30;
+const APART = 54; // of marks that stand at one place
 
 /** Return a drawing of the site; `marks` are {key, lon, lat, className, shape, label, press}. */
 export function plainMap(marks, label) {
@@ -22,7 +23,7 @@ export function plainMap(marks, label) {
     const before = spread.get(key) ?? 0;
     spread.set(key, before + 1);
     const [x, y] = at([mark.lon, mark.lat]);
-    return { ...mark, x: x + 22 * (before % 4), y: y - 22 * Math.floor(before / 4) };
+    return { ...mark, x: x + APART * (before % 4), y: y - APART * Math.floor(before / 4) };
   });
   return svg(
     "svg",

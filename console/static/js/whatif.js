@@ -149,7 +149,7 @@ function show(key) {
 }
 
 function line(alert) {
-  const ended = alert.ended_ms ? `–${moment(alert.ended_ms)}` : "–";
+  const ended = alert.ended_ms ? `–${shortDay(alert.ended_ms) === shortDay(alert.raised_ms) ? minutes(alert.ended_ms) : moment(alert.ended_ms)}` : "–";
   return el("span", { class: "bench-line" }, el("span", { class: "muted" }, `${moment(alert.raised_ms)}${ended} · ${word("severity", alert.severity)} · ${placeOf(alert) ? deviceName(alert.device) : beatName(alert.beat)}`), el("span", {}, pick(alert.text)));
 }
 
