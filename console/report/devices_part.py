@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from console.report.document import DevicesPart, DeviceWeek, QualityPart
 from console.report.plain_names import PlainNames
 from console.report.week import HOUR_MS
+from stream.sinks.store.watched import watched_between
 
 Query = Callable[[str, Sequence[object]], list[Any]]
 _DAY_MS: Final = 24 * HOUR_MS
@@ -43,18 +44,8 @@ def device_parts(
     begin_ms, until_ms = span
     rows = query(_SUMS, span)
     ((oldest_ms,),) = query("SELECT min(start) FROM health", ())
-    pruned = (
-        oldest_ms is not None
-        and oldest_ms - begin_ms > _DAY_MS
-        and bool(
-            query(
-                "SELECT 1 FROM windows WHERE start >= ? AND start < ? AND n > 0 LIMIT 1",
-                (begin_ms, oldest_ms - HOUR_MS),
-            )
-        )
-    )
-    if not rows or pruned:
-        return None, None
+    if not rows or (oldest_ms - begin_ms > _DAY_MS and _was_there(query, begin_ms, oldest_ms - HOUR_MS)):
+        return None, None  # never kept, or deleted since
     dark = _dark(query(_DARK, (begin_ms, until_ms)), window_ms)
     found = [_device(row, dark.get(row[0]), window_ms, names) for row in rows]
     shown = [one for one in found if one.dark_h or one.stuck_h or one.quality < _POOR]
@@ -79,6 +70,16 @@ def device_parts(
             quality=round(sum(row[9] for row in rows) / windows, 4) if windows else None,
         ),
     )
+
+
+def _was_there(query: Query, begin_ms: int, until_ms: int) -> bool:
+    """Tell whether windows were closed in a span of time, so that their data quality was kept once.
+
+    Windows alone would not tell: history that was sent on purpose has windows, too, and was never watched.
+    """
+    watched = sum(end - begin for begin, end in watched_between(query, begin_ms, until_ms))
+    seen = "SELECT 1 FROM windows WHERE start >= ? AND start < ? AND n > 0 LIMIT 1"
+    return watched > HOUR_MS and bool(query(seen, (begin_ms, until_ms)))
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -63,7 +63,7 @@ class AlertPart(msgspec.Struct, frozen=True, kw_only=True):
 
     total: int
     high: int | None
-    """So many there may have been, where hours are unknown; None where all are known."""
+    """So many there may have been, where hours are unknown; None where all are known, or too few to tell."""
     before: list[Before]
     severities: dict[str, int]
     states: dict[str, int]
@@ -162,7 +162,10 @@ class StaffPart(msgspec.Struct, frozen=True, kw_only=True):
     asked_h: float | None
     there_h: float | None
     short_h: float | None
-    """Officer-hours that were missing in the hours with fewer there than asked for, or than needed without a sheet."""
+    """Officer-hours that were missing in the hours with fewer there than asked for, or than needed without a sheet;
+    since the first plan of all."""
+    since_ms: int | None
+    """When that begins, where it is in this week: nobody knows who was there before."""
 
 
 class DeviceWeek(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,7 +28,7 @@ def main_figures(report: WeekReport, texts: Sentences) -> list[tuple[str, str, s
     )
     taken = answers.acknowledge
     found = [
-        (texts("report-alerts"), _most(alerts.total, alerts.high, texts), against),
+        (texts("report-alerts"), _most(report, texts), against),
         (
             texts("report-acknowledge"),
             span(taken.median_s, texts),
@@ -59,8 +59,12 @@ def main_figures(report: WeekReport, texts: Sentences) -> list[tuple[str, str, s
     return found
 
 
-def _most(total: int, high: int | None, texts: Sentences) -> str:
-    return _amount(total, texts) if high is None or high == total else texts("report-range", low=total, high=high)
+def _most(report: WeekReport, texts: Sentences) -> str:
+    """Return how many alerts there were: a number, a range, or what is a least."""
+    total, high = report.alerts.total, report.alerts.high
+    if high is not None and high > total:
+        return texts("report-range", low=total, high=high)
+    return texts("report-least", n=total) if report.unknown.hours and high is None else _amount(total, texts)
 
 
 def _amount(value: float | None, texts: Sentences) -> str:

@@ -78,7 +78,10 @@ def staff_part(
         whole = np.array([one["asked"] for one in sheet["beats"]], dtype=np.float64).sum(axis=0)
         asked = (whole.reshape(len(hours), HOURS) * np.minimum(np.array(hours), 1.0)).tolist()
     there = _there(query, span, zone)
-    wanted = needed if asked is None else asked
+    wanted = np.array(needed if asked is None else asked)
+    ((first_ms,),) = query("SELECT min(begin_ms) FROM officer_plans", ())
+    planned = table()
+    spread(planned, max(begin_ms, first_ms or until_ms), until_ms, zone)
     return StaffPart(
         needed=_rounded(needed),
         asked=None if asked is None else _rounded(asked),
@@ -86,7 +89,10 @@ def staff_part(
         needed_h=_sum(needed),
         asked_h=None if asked is None else _sum(asked),
         there_h=None if there is None else _sum(there),
-        short_h=None if there is None else round(float(np.maximum(np.array(wanted) - there, 0.0).sum()), 3),
+        short_h=None
+        if there is None
+        else round(float(np.maximum(wanted * np.minimum(planned, 1.0) - there, 0.0).sum()), 3),
+        since_ms=first_ms if first_ms is not None and begin_ms < first_ms < until_ms else None,
     )
 
 

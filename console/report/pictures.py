@@ -168,11 +168,15 @@ def bars(label: str, rows: Sequence[Bar]) -> str:
 
 
 def staff(
-    label: str, days: Sequence[str], wanted: Sequence[Sequence[float]], there: Sequence[Sequence[float]] | None
+    label: str,
+    days: Sequence[str],
+    wanted: Sequence[Sequence[float]],
+    there: Sequence[Sequence[float]] | None,
+    known: Sequence[Sequence[float]],
 ) -> str:
     """Return seven days of officer-hours by hour: who was there as bars, what was wanted as a line over them.
 
-    What is missing below the line is filled in another colour.
+    What is missing below the line is filled in another colour, in hours that are `known`.
     """
     wide, high, base = 46.0, 60.0, 74.0
     step = wide / 24
@@ -188,7 +192,8 @@ def staff(
             got, need = there[day][hour] / most * high, wanted[day][hour] / most * high
             x = x0 + hour * step
             parts += [_rect(x, base - got, step - 0.3, got, kind="past")] if got else []
-            parts += [_rect(x, base - need, step - 0.3, need - got, kind="alarm", ink=0.75)] if got < need else []
+            if got < need and known[day][hour]:
+                parts.append(_rect(x, base - need, step - 0.3, need - got, kind="alarm", ink=0.75))
         points = " ".join(
             f"{x0 + (hour + side) * step:.4g},{base - wanted[day][hour] / most * high:.4g}"
             for hour in range(24)

@@ -184,9 +184,9 @@ def _counts(known: Known) -> bool:
 
 
 def _high(total: int, now: Known, past: list[Known], counts: list[list[Any] | None]) -> int | None:
-    """Return how many alerts there may have been; None where all hours are known."""
+    """Return how many alerts there may have been; None where all hours are known, or less than half of them are."""
     unknown_h = now.unknown_h
-    if not unknown_h:
+    if not unknown_h or 2 * unknown_h > now.whole_h:
         return None
     known = [
         (len(count), one.whole_h - one.unknown_h) for count, one in zip(counts, past, strict=True) if count is not None

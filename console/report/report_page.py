@@ -19,6 +19,7 @@ from console.report.document import (
 from console.report.main_figures import heading, main_figures, span
 from console.report.pictures import Bar, Pair
 from console.report.report_words import ReportWords
+from console.report.week import spread, table
 from stream.sentences import Why
 from stream.sentences.catalogue import Sentences
 
@@ -91,6 +92,7 @@ class _Report(ReportWords):
         found = [self.line("report-none-raised")] if not alerts.total else []
         found.append(self.picture(self._weeks_picture(), self.text("report-weeks")))
         left = [self.say("report-left-week", week=one.week, hours=one.unknown_h) for one in self.report.left_out]
+        left = left if self.report.compared else []
         found += [self.line("report-left-out", weeks=self.say("report-and").join(reversed(left)))] if left else []
         rows = [one for one in alerts.beats if one.count or any(one.mean_hours or ())][:_MOST_ROWS]
         names = [say.pick(one.name) or one.beat or say("report-no-beat") for one in rows]
@@ -149,6 +151,8 @@ class _Report(ReportWords):
         """Return the weeks before, oldest first, and this one."""
         alerts = self.report.alerts
         past = sorted([*self.report.compared, *self.report.left_out], key=lambda one: one.begin_ms)
+        while past and past[0].alerts is None:  # the site may have been no site then
+            del past[0]
         found = [Bar(one.week.partition("-")[2], one.alerts, str(one.alerts)) for one in past]
         high = "" if alerts.high in {None, alerts.total} else f"–{alerts.high}"
         now = Bar(self.report.week.partition("-")[2], alerts.total, f"{alerts.total}{high}", marked=True)
@@ -233,8 +237,11 @@ class _Report(ReportWords):
             if there_h is None
             else self.line("report-staff-there", there=there_h, short=staffing.short_h)
         )
-        picture = pictures.staff(caption, self.weekdays(), wanted, staffing.there)
-        return [self.picture(picture, escape(caption)), f"<p>{escape(sums)}</p>", there]
+        since = [self.line("report-staff-since", time=self.day(staffing.since_ms))] if staffing.since_ms else []
+        known = table()
+        spread(known, staffing.since_ms or self.report.begin_ms, self.report.until_ms, self.zone)
+        picture = pictures.staff(caption, self.weekdays(), wanted, staffing.there, known)
+        return [self.picture(picture, escape(caption)), f"<p>{escape(sums)}</p>", there, *since]
 
     def _devices(self) -> list[str]:
         devices, quality, say = self.report.devices, self.report.quality, self.say

@@ -59,7 +59,8 @@ class ReportWords:
             f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(one)}</td>" for one in rest)}</tr>'
             for first, *rest in rows
         )
-        return f'<div class="report-wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return f'<div class="report-wide" tabindex="0">{table}</div>'  # a phone scrolls it, also by keys
 
     @staticmethod
     def picture(picture: str, caption: str = "") -> str:

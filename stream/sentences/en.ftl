@@ -3174,6 +3174,7 @@ report-exercise = EXERCISE: simulated or replayed, not real.
 report-running = The week is not over: reckoned up to { $until }, and the weeks before as far as that.
 report-not-known = { $hours } of { $week } hours are not known: counts are the least that happened.
 report-n = { $n }
+report-least = at least { $n }
 report-range = { $low } to { $high }
 report-h = { $hours } h
 report-span = { $span_s }
@@ -3289,6 +3290,7 @@ report-staff-needed = Officers by hour: grey are those who were there, the line 
 report-staff-sum-asked = The staffing sheet asked for { $asked } officer-hours. What came needed { $needed }.
 report-staff-sum-needed = There is no staffing sheet of this week. What came needed { $needed } officer-hours.
 report-staff-there = Shifts with { $there } officer-hours were planned; in { $short } officer-hours too few were there.
+report-staff-since = Before { $time } nothing was planned here, so nobody knows who was there.
 report-staff-nobody = No shift was planned, so nobody knows who was there.
 report-no-trouble = { $n ->
     [one] The one device that is known was

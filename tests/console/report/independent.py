@@ -160,7 +160,7 @@ def alert_part(week: Week, past: Sequence[Week], beats: Iterable[str]) -> dict[s
     more = stats.nbinom.ppf(0.95, many + 0.5, hours / (hours + week.unknown_h)) if week.unknown_h else None
     return {
         "total": len(week.alerts),
-        "high": None if more is None else len(week.alerts) + int(more),
+        "high": None if more is None or 2 * week.unknown_h > week.hours else len(week.alerts) + int(more),
         "before": before(lambda one: len(one.alerts)),
         "severities": Counter(row["severity"] for row in week.alerts),
         "states": Counter(row["state"] for row in week.alerts),
@@ -244,15 +244,25 @@ def staffing(week: Week, beats: int, settings: PatrolSettings) -> dict[str, Any]
         local = datetime.fromtimestamp(60 * minute, week.zone)
         needed[local.weekday()][local.hour] += settings.routine_h * beats / 60
     there = [[0.0] * 24 for _ in range(7)]
+    planned = [[0.0] * 24 for _ in range(7)]  # before the first plan of all nobody knows who was there
+    first = min((float(row["at"]) for row in week.exports.rows["plans"]), default=week.end)
+    for minute in range(int(max(week.begin, first) // 60), int(week.end // 60)):
+        local = datetime.fromtimestamp(60 * minute, week.zone)
+        planned[local.weekday()][local.hour] += 1 / 60
     for row in week.exports.rows["plans"]:
         begin, end = max(float(row["at"]), week.begin), min(seconds(row["end"]), week.end)
         for minute in range(int(begin // 60), int(end // 60)):  # shifts begin and end on whole minutes
             local = datetime.fromtimestamp(60 * minute, week.zone)
             there[local.weekday()][local.hour] += 1 / 60
-    short = sum(max(n - t, 0) for days in zip(needed, there, strict=True) for n, t in zip(*days, strict=True))
+    short = sum(
+        max(n * min(p, 1) - t, 0)
+        for days in zip(needed, there, planned, strict=True)
+        for n, t, p in zip(*days, strict=True)
+    )
     return {
         "needed": needed, "asked": None, "there": there, "needed_h": sum(map(sum, needed)), "asked_h": None,
         "there_h": sum(map(sum, there)), "short_h": short,
+        "since_ms": round(1000 * first) if week.begin < first < week.end else None,
     }  # fmt: skip
 
 
