@@ -21,6 +21,8 @@ from models.state import ROW, State, StateError
 _DAY_S: Final = 86_400
 _STEP_S: Final = 600
 _WEEK: Final = 7
+_BLOCKS: Final = 48
+_BARS: Final = " ▁▂▃▄▅▆▇█"
 _KNOWN_DAYS: Final = 0.3
 """Less of a kind of day is not worth calling learnt."""
 Model = CountBaseline | LevelBaseline
@@ -66,6 +68,16 @@ class _Learnt(NamedTuple):
 def rhythms(saved: SavedState, calendar: Calendar, window_s: int, device: str) -> list[Rhythm]:
     """Return what is known of the weeks of a device's series; nothing for what has no model."""
     return [one for learnt in _models(saved, calendar, window_s, device) for one in _weeks(saved, calendar, learnt)]
+
+
+def blocks(one: Rhythm) -> tuple[list[str], float]:
+    """Return a line for each weekday, a block for half an hour (or a window), and what the highest block stands for."""
+    week = np.array([day.expected for day in one.days])
+    parts = np.array_split(week, min(_BLOCKS, week.shape[1]), axis=1)
+    means = np.stack([part.mean(axis=1) for part in parts], axis=1)
+    low, high = 0.0 if one.kind == KIND_NAMES[Kind.COUNT] else float(means.min()), float(means.max())
+    heights = np.rint((means - low) / max(high - low, 1e-9) * (len(_BARS) - 1)).astype(int).tolist()
+    return ["".join(_BARS[height] for height in row) for row in heights], high
 
 
 def _models(saved: SavedState, calendar: Calendar, window_s: int, device: str) -> Iterator[_Learnt]:

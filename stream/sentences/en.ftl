@@ -1516,6 +1516,7 @@ models-summary = { $series } { $series ->
 models-figures = { n-windows } of { n-days }: { NUMBER($rare, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } as strange as 1 in 100, { NUMBER($rarer, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } as 1 in 20, { NUMBER($inside, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } inside the { NUMBER($band, style: "percent") } band.
 models-anew = The baselines learn anew since { $time } ({ $reason }); `patrolgrid train --from-store` brings back what they knew.
 models-state = The saved state cannot be read: { $problem }
+models-rhythm = What is expected of { $metric } through a week, half an hour a block; the highest is { $most } a window:
 models-advice = { $device }, { $metric }: { $advice }
 models-rush = { $begin } to { $end } on { $days }
     .days = {", "}

@@ -1382,6 +1382,7 @@ models-summary = 共 { $devices } 台设备、{ $series } 个模型：已可判�
 models-figures = { $days } 天内 { $windows } 个窗口：达到百分之一罕见程度的占 { NUMBER($rare, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }，达到二十分之一的占 { NUMBER($rarer, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }，落在 { NUMBER($band, style: "percent") } 区间内的占 { NUMBER($inside, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }。
 models-anew = 基线自 { $time } 起重新学习（{ $reason }）；执行 `patrolgrid train --from-store` 可恢复原有知识。
 models-state = 无法读取已保存的状态：{ $problem }
+models-rhythm = { $metric }一周的预期，每格半小时；最高为每时段 { $most }：
 models-advice = { $device }，{ $metric }：{ $advice }
 models-rush = { $days }{ $begin }至{ $end }
     .days = {"、"}

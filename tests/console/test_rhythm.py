@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
-from console.training.rhythm import rhythms
+from console.training.rhythm import blocks, rhythms
 from console.training.rushes import ordinary_days, rushes
 from console.training.saved_state import SavedState
 from ingest.vocabulary import Kind
@@ -57,6 +58,17 @@ def test_a_device_is_shown_what_the_whole_model_expects_of_it(saved):
     bell = slice(45, 49)
     assert min(found.days[0].expected[bell]) > 2 * max(found.days[6].expected[bell])
     assert found.rushes == rushes(saved, CALENDAR, WINDOW_S)[COUNTED[1]] != []
+
+
+def test_a_week_is_printed_as_blocks(saved):
+    (found,) = rhythms(saved, CALENDAR, WINDOW_S, "school")
+    lines, most = blocks(found)
+    assert [len(line) for line in lines] == [48] * 7
+    assert lines[0][15] == "█" == max(lines[0]), "the bell at half past seven"
+    assert "█" not in lines[6]
+    assert most > 40
+    odd = msgspec.structs.replace(found, days=[msgspec.structs.replace(day, expected=[1.0] * 7) for day in found.days])
+    assert blocks(odd) == (["█" * 7] * 7, 1.0), "windows of other lengths"
 
 
 def test_a_sensor_is_shown_its_nights_and_days(saved):

@@ -24,8 +24,10 @@ from console.common import (
 from console.errors import CommandError
 from console.training.acceptance import accept
 from console.training.model_health import ModelHealth, model_health, summary
+from console.training.rhythm import Rhythm, blocks, rhythms
 from console.training.rushes import Rush
 from console.training.saved_state import SavedState, read_saved
+from console.width import cells
 from deploy.settings import Settings
 from deploy.wiring import days_of, open_places
 from stream.sentences import Why
@@ -45,6 +47,7 @@ _ORDER: Final = ("stuck", "unseen", "young", "narrow", "shifted", "wide", "missi
 """What is shown first."""
 _ADVISED: Final = 30
 """So many models get a line of their own."""
+_NAME: Final = 14
 _DAYS: Final = {(0, 1, 2, 3, 4): "working", (5, 6): "weekends", (0, 1, 2, 3, 4, 5, 6): "all"}
 """Weekdays that have a name together."""
 
@@ -91,11 +94,16 @@ def run(options: argparse.Namespace) -> int:
             {**msgspec.to_builtins(model), "needs": model.needs, "advice": in_all_languages(_advice(model, zone))}
             for model in models
         ]
-        print_json({"site": site.id, "summary": whole, "anew": anew, "state": saved.problem, "models": documents})
+        more = {} if options.device is None else {"rhythms": msgspec.to_builtins(_rhythms(options, settings, saved))}
+        print_json(
+            {"site": site.id, "summary": whole, "anew": anew, "state": saved.problem, "models": documents} | more
+        )
         return 0
     zone = site.zone(settings)
     _print(models, texts, zone)
     _print_advice(models, texts, zone)
+    if options.device is not None:
+        _print_rhythms(_rhythms(options, settings, saved), texts)
     _print_summary(whole, texts, options.days)
     if anew:
         since = local_time(anew["since_ms"], zone, "%Y-%m-%d %H:%M")
@@ -193,6 +201,21 @@ def _row(model: ModelHealth, texts: Sentences, zone: ZoneInfo) -> list[object]:
         local_time(model.last_learnt_ms, zone, "%m-%d %H:%M"),
         texts("models-semicolon").join(needs) or "-",
     ]
+
+
+def _rhythms(options: argparse.Namespace, settings: Settings, saved: SavedState) -> list[Rhythm]:
+    return rhythms(saved, days_of(settings), settings.pipeline.window_s, options.device)
+
+
+def _print_rhythms(found: list[Rhythm], texts: Sentences) -> None:
+    """Print what is expected of each weekday, from midnight to midnight."""
+    for one in found:
+        lines, most = blocks(one)
+        print()
+        print(texts("models-rhythm", metric=safe(with_word(texts, "board-metric", one.metric)), most=f"{most:.4g}"))
+        for day, line in zip(one.days, lines, strict=True):
+            name = texts(f"models-on-{day.weekday}")
+            print(f"  {name}{' ' * max(_NAME - cells(name), 1)}{line}")
 
 
 def _print_summary(whole: dict[str, Any], texts: Sentences, days: float) -> None:
