@@ -50,7 +50,9 @@ def test_results_come_out_as_they_went_in(written, shard, closing):
     for results in map(make_results.shard_output, written):
         results.shard, results.closing = shard, closing
         results.notices.append(Notice(act="rise", beat="b", device="d", kind="smoke", at_ms=5, lonlat=(1.5, 2.0)))
-        results.commands.append(Command(id="c", action="clear", alert="a", by="x", ts=1_795_406_400_000))
+        results.commands.append(
+            Command(id="c", action="clear", alert="a", by="x", ts=1_795_406_400_000, reason="works")
+        )
         data = encode_output(results)
         read = decode_output(data)
         assert told(read) == told(results)

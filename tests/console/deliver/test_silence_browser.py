@@ -38,6 +38,7 @@ def test_acknowledging_in_a_browser_silences_all_channels(tmp_path, fakes, chrom
         station.node.status()
         app = make_app(reader, as_file(places()), commands.append, config)
         with served(app) as client, chromium.new_context(locale="en") as context:
+            context.set_default_timeout(60_000)
             page = context.new_page()
 
             def silenced(alert, opened, press):
