@@ -2025,6 +2025,7 @@ board-flood-sure = Acknowledge { $n } alerts? Nobody is called for them any more
 board-flood-sending = { $done } of { $n } sent…
 board-flood-partly = { $done } of { $n } sent. { $why }
 board-flood-taken = Acknowledged by { $by }
+board-flood-ended = They ended by themselves; nobody had taken them up.
 board-flood-new = { $n } new alerts. The worst: { $severity }: { $kind }, { $place }
 board-flood-beyond = And { $n } more open { $n ->
     [one] alert

@@ -1860,6 +1860,7 @@ board-flood-sure = 签收全部{ $n }条告警？此后不再为它们呼叫任�
 board-flood-sending = 已发出{ $done }/{ $n }条…
 board-flood-partly = 已发出{ $done }/{ $n }条。{ $why }
 board-flood-taken = 由{ $by }签收
+board-flood-ended = 已自行结束，其间无人签收。
 board-flood-new = 新增{ $n }条告警。最严重的：{ $severity }：{ $kind }，{ $place }
 board-flood-beyond = 另有{ $n }条未结告警：见告警记录
 board-hotspots-title = 巡逻热点

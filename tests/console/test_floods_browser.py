@@ -190,3 +190,18 @@ def test_floods_part_by_beat_kind_and_time(open_page, flooded):
         ("7 × Device silent", True),
     ]
     assert titles(page).count("Door left open") == 4
+
+
+def test_a_flood_that_ended_unseen_stays_until_it_is_seen(open_page, flooded):
+    ended = silent(8, severity="critical", state="expired", changed_ms=make.T0 + 60_000)
+    flooded.raise_all(*ended)
+    page = open_page()
+    flood = page.locator(".flood")
+    flood.wait_for()
+    assert "8 × Device silent" in flood.inner_text()
+    assert "nobody had taken them up" in flood.inner_text()
+    flood.locator("[data-action=seen]").click()
+    flood.wait_for(state="detached")
+    page.reload()
+    page.wait_for_selector(".card")
+    assert page.locator(".flood").count() == 0

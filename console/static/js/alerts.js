@@ -272,7 +272,7 @@ export function startAlerts(tone) {
     const apart = (a) => Boolean(list.views.get(a.id)?.form); // what somebody is at stays where it is
     const items = folded(alerts, apart);
     const place = items.findIndex((item) => (item.alerts?.[0] ?? item).state === "acknowledged");
-    items.splice(place < 0 ? items.length : place, 0, ...ended);
+    items.splice(place < 0 ? items.length : place, 0, ...folded(ended));
     list.show(items, (item) => item.key ?? item.id);
     more.hidden = !moreOpen();
     if (moreOpen()) say(more, t("flood-beyond", { n: moreOpen() }));

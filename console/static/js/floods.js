@@ -1,12 +1,13 @@
 // Many alerts at once that have one cause are one card: of a kind, in a beat, soon after one another. None is hidden.
 
 import { clearForm, nameForm } from "./alert_forms.js";
-import { command, commandAll, randomId } from "./api.js";
+import { command, commandAll, post, randomId } from "./api.js";
 import { KeyedList, el, put, say } from "./dom.js";
 import { line, sign } from "./icons.js";
 import { minutes, named, pick, span, t, when, word } from "./i18n.js";
-import { bus, kindTitle, may, rank, select, siteNow, state } from "./state.js";
+import { bus, kindTitle, may, rank, select, setSeen, siteNow, state } from "./state.js";
 
+const OPEN = new Set(["raised", "acknowledged"]);
 const LEAST = 5; // alerts that are folded
 const GAP_MS = 900_000; // without another one ends what has one cause
 const MOST_BEATS = 3; // that have a card each; if there are more, all of it has one
@@ -161,6 +162,7 @@ export class Flood {
     if (!this.form) this.formNode = null;
     const focus = this.node.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
     const calm = alerts[0].state === "acknowledged";
+    const over = !OPEN.has(alerts[0].state);
     const { severity, title, beats, times, places, advice } = this.words;
     const left = alerts.length - this.shown;
     this.node.className = `card flood ${severity} ${calm ? "calm" : ""}`;
@@ -170,7 +172,8 @@ export class Flood {
       el("header", { class: "card-head" }, sign(calm ? "acknowledged" : severity), el("div", { class: "card-title" }, el("span", { class: "severity" }, word("severity", severity)), el("h3", {}, title)), el("div", { class: "card-when" }, this.age, el("span", {}, times))),
       el("p", { class: "where" }, line("place"), el("span", {}, beats)),
       el("p", { class: "why" }, places),
-      advice && !calm && el("p", { class: "advice" }, line("go"), el("span", {}, advice)),
+      over && el("p", { class: "over" }, t("flood-ended")),
+      advice && !calm && !over && el("p", { class: "advice" }, line("go"), el("span", {}, advice)),
       calm && el("p", { class: "taken" }, this.whoTook()),
       this.error && el("p", { class: "failed", role: "alert" }, this.error),
       this.form ? (this.formNode ??= this.drawForm()) : this.buttons(calm),
@@ -205,9 +208,18 @@ export class Flood {
     node.focus({ preventScroll: true });
   }
 
+  /** Of alerts that nobody saw while they were open: somebody has seen them now. */
+  seen() {
+    for (const { id } of this.alerts) {
+      if (state.me.accounts) post(`/api/alerts/${encodeURIComponent(id)}/seen`, {}).catch(() => {});
+      setSeen(id);
+    }
+  }
+
   buttons(calm) {
     const n = this.alerts.length;
     const list = el("button", { type: "button", "data-focus": "list", "aria-expanded": String(this.shown > 0), onclick: () => this.show(this.shown ? 0 : ROWS) }, t(this.shown ? "flood-fold" : "flood-unfold"));
+    if (!OPEN.has(this.alerts[0].state)) return el("div", { class: "actions" }, list, el("button", { type: "button", class: "main", "data-focus": "seen", "data-action": "seen", onclick: () => this.seen() }, t("alerts-seen")));
     if (this.pending) {
       const { done, total, slow } = this.pending;
       return el("div", { class: "actions" }, list, el("p", { class: "pending", role: "status" }, slow ? t("alerts-pending_slow") : t("flood-sending", { done, n: total })));
