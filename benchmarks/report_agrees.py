@@ -25,12 +25,12 @@ def main() -> int:
     make(folder)
     shutil.rmtree(folder / SITE / "reports", ignore_errors=True)  # what was kept may be of another version
     exports = Exports(folder, SITE, ZONE)
-    beats, bad = sorted(load_places(folder / SITE / "places.geojson").beats), 0
+    places, bad = load_places(folder / SITE / "places.geojson"), 0
     for name in sys.argv[2:] or WEEKS:
         arguments = ["report", "week", "--week", name, "--json", "--data-dir", str(folder), "--site", SITE]
         answer = subprocess.run([sys.executable, "-m", "console.cli", *arguments], capture_output=True, check=True)
         report = json.loads(answer.stdout)
-        mine = reckoned(exports, name, report["made_ms"] / 1000, beats, PatrolSettings())
+        mine = reckoned(exports, name, report["made_ms"] / 1000, [*places.beats], places.devices, PatrolSettings())
         agree, wrong = differences(mine, report)
         print(f"{name}: {agree} figures agree, {len(wrong)} do not")
         print("".join(f"  {line}\n" for line in wrong[:60]), end="")

@@ -23,7 +23,7 @@ from ingest.days.patrol_settings import PatrolSettings
 TABLES = ("alerts", "revisions", "windows", "patrols", "plans", "health", "watched")
 HOUR = 3600.0
 LEAST_QUALITY = 0.8
-OPEN = {"planned", "arrived"}
+MOST_NAMED = 50
 NOT_RECKONED = ("told", "rhythms", "accepted", "named", "name", "made_ms", "until_ms", "site", "timezone", "compared",
                 "simulated", "state", "week", "begin_ms", "end_ms")  # fmt: skip
 """What is not of the store, or no figure; who is unanswered is compared by id."""
@@ -200,6 +200,10 @@ def answers(week: Week) -> tuple[dict[str, Any], dict[str, Any]]:
             else:
                 cleared.setdefault(row["id"], float(one["at"]) - raised)
             reasons[row["id"]] = one["reason"] or reasons.get(row["id"], "")
+
+    def first(row: Row) -> tuple[float, str]:
+        return float(row["at"]), row["id"]
+
     alone = [row for row in week.alerts if row["id"] not in taken]
     ended = [row["id"] for row in week.alerts if row["state"] == "cleared" and row["ended_by"] == "people"]
     severities = ("critical", "warning", "info")
@@ -211,7 +215,9 @@ def answers(week: Week) -> tuple[dict[str, Any], dict[str, Any]]:
             for name in severities
         },
         "unanswered": len(alone),
-        "named_ids": sorted(row["id"] for row in alone if row["severity"] != "info"),
+        "named_ids": [
+            row["id"] for name in severities[:2] for row in sorted(alone, key=first) if row["severity"] == name
+        ][:MOST_NAMED],
     }, {
         "total": sum(map(bool, reasons.values())),
         "reasons": Counter(filter(None, reasons.values())),
@@ -266,7 +272,7 @@ def staffing(week: Week, beats: int, settings: PatrolSettings) -> dict[str, Any]
     }  # fmt: skip
 
 
-def devices(week: Week) -> tuple[dict[str, Any], dict[str, Any]]:
+def devices(week: Week, placed: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     length = {float(row["length_s"]) for row in week.exports.rows["windows"] if row["length_s"]} or {300.0}
     (window_s,) = length
     health = week.exports.within("health", week.begin, week.end)
@@ -297,6 +303,8 @@ def devices(week: Week) -> tuple[dict[str, Any], dict[str, Any]]:
             "quality": mean,
             "still": dark[-1],
         }
+    heard = {row["device"] for table in ("windows", "health") for row in week.exports.rows[table]}
+    never = [device for device in placed if device not in heard]
     sums = {name: sum(int(row[name]) for row in health) for name in ("received", "late", "duplicate", "missing")}
     quality = sums | {
         "late_share": sums["late"] / sums["received"],
@@ -304,7 +312,12 @@ def devices(week: Week) -> tuple[dict[str, Any], dict[str, Any]]:
         "missing_share": sums["missing"] / (sums["received"] + sums["missing"]),
         "quality": sum(float(row["quality"]) for row in health) / len(health),
     }
-    return {"rows": rows, "dark_h": sum(row["dark_h"] for row in rows.values()), "known": len(by_device)}, quality
+    return {
+        "rows": rows,
+        "dark_h": sum(row["dark_h"] for row in rows.values()),
+        "known": len(by_device),
+        "never": never,
+    }, quality
 
 
 def learnt(week: Week) -> dict[str, Any]:
@@ -327,12 +340,14 @@ def learnt(week: Week) -> dict[str, Any]:
     }
 
 
-def reckoned(exports: Exports, name: str, now: float, beats: Sequence[str], settings: PatrolSettings) -> dict[str, Any]:
-    """Return all figures of a week as they stand at a time (epoch seconds)."""
+def reckoned(
+    exports: Exports, name: str, now: float, beats: Sequence[str], placed: Iterable[str], settings: PatrolSettings
+) -> dict[str, Any]:
+    """Return a week's figures as they stand at a time; beats and placed devices are ids of the places file."""
     week = Week(exports, date.fromisocalendar(int(name[:4]), int(name[6:]), 1), now)
     past = [week.before(number) for number in range(1, 9)]
     answered, false_alarms = answers(week)
-    device_part, quality = devices(week)
+    device_part, quality = devices(week, placed)
     return {
         "alerts": alert_part(week, past, beats),
         "answers": answered,
@@ -356,7 +371,7 @@ def reckoned(exports: Exports, name: str, now: float, beats: Sequence[str], sett
 def said(report: dict[str, Any]) -> dict[str, Any]:
     """Return what a report says, in the shape of `reckoned`."""
     found = json.loads(json.dumps(report))
-    found["answers"]["named_ids"] = sorted(one["id"] for one in found["answers"]["named"])
+    found["answers"]["named_ids"] = [one["id"] for one in found["answers"]["named"]]
     found["learnt"]["grown_series"] = sorted(
         f"{one['beat']}/{one['device']}/{one['metric']}" for one in found["learnt"].pop("grown")
     )
