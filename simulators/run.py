@@ -33,7 +33,7 @@ from simulators.dialects.posting import Poster
 from simulators.world import neighbourhood
 from simulators.world.asked import add_order_arguments, orders_of
 from simulators.world.life import World
-from simulators.world.orders import Order, OrderRefusedError
+from simulators.world.ordered_scenario import OrderedScenario, OrderRefusedError
 from simulators.world.rhythm import LocalDays
 from simulators.world.scenarios import Schedule
 
@@ -62,7 +62,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Length of the live part in event time; 0 for until stopped."""
     history_days: float = 0.0
     scenarios: bool = True
-    orders: tuple[Order, ...] = ()
+    orders: tuple[OrderedScenario, ...] = ()
     """What is to happen, and then nothing else by itself."""
     order_keys: tuple[bytes, ...] = ()
     """Secrets of whoever may order more while it runs; none: nobody may."""

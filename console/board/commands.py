@@ -20,7 +20,7 @@ from ingest.login import BrokerAddress
 from ingest.mqtt import Inbound, MemoryStorage, Outbound, Outbox, Session
 from ingest.mqtt.signing import is_signed, signed
 from simulators.devices.ordered import Happening
-from simulators.world.orders import Order
+from simulators.world.ordered_scenario import OrderedScenario
 
 _HEAD: Final = b"/audit/head"
 _TRUTH: Final = b"/simulate/truth"
@@ -115,7 +115,7 @@ class MqttCommandPublisher:
         """Send what an officer has done, as `publish` sends a command."""
         self._send(topics.patrol_did(self._site, officer), msgspec.json.encode(did))
 
-    def order(self, order: Order) -> None:
+    def order(self, order: OrderedScenario) -> None:
         """Tell the simulator what to let happen, as `publish` sends a command; it answers in `happening`."""
         topic, payload = topics.simulate(self._site), msgspec.json.encode(order)
         self._send(topic, signed(payload, topic, self._keys[-1]) if self._keys else payload)

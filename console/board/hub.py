@@ -36,7 +36,7 @@ from ingest.gateway.places_file import PlacesFile
 from ingest.places import Places
 from ingest.places.places_book import PlacesBook
 from simulators.devices.ordered import Happening
-from simulators.world.orders import Order
+from simulators.world.ordered_scenario import OrderedScenario
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreMissingError
 
@@ -289,7 +289,7 @@ class Simulator(Protocol):
     def happening(self) -> Happening | None:
         """What it has said last of itself."""
 
-    def order(self, order: Order, /) -> None:
+    def order(self, order: OrderedScenario, /) -> None:
         """Tell it what to let happen, and wait until the broker has it; raises as `MqttCommandPublisher.publish`."""
 
 

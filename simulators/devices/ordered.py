@@ -16,7 +16,7 @@ from ingest.clock import wall_ms
 from ingest.login import BrokerAddress
 from ingest.mqtt import Inbound, MemoryStorage, Outbound, Outbox, Session
 from ingest.mqtt.signing import is_signed
-from simulators.world.orders import Order, OrderRefusedError
+from simulators.world.ordered_scenario import OrderedScenario, OrderRefusedError
 from simulators.world.scenarios import Schedule, Truth
 
 _LOOK_S: Final = 0.1
@@ -28,7 +28,7 @@ _MOST_BYTES: Final = 8_000
 _MOST_ANSWERS: Final = 20
 
 
-class Refused(msgspec.Struct, frozen=True, kw_only=True):
+class RefusedOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order that cannot be carried out; its sentence is ``simulate-refused``."""
 
     order: str
@@ -47,7 +47,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     """It runs no more."""
     truths: list[Truth] = []
     """What has begun or was ordered, the newest of it, in order of time."""
-    refused: list[Refused] = []
+    refused: list[RefusedOrder] = []
     """The newest orders that cannot be carried out."""
 
     def silent(self) -> bool:
@@ -55,7 +55,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
         return self.ended or abs(wall_ms() - self.wall_ms) > SILENT_S * 1000
 
 
-class _Signed(Order, frozen=True, kw_only=True):
+class _Signed(OrderedScenario, frozen=True, kw_only=True):
     sign: Annotated[str, msgspec.Meta(max_length=64)]
 
 
@@ -73,7 +73,7 @@ class OrderDesk:
     def __init__(self, schedule: Schedule, site: str, keys: Sequence[bytes]) -> None:
         self._schedule, self._topic, self._keys = schedule, topics.simulate(site), keys
         self._known: set[str] = set()
-        self._refused: list[Refused] = []
+        self._refused: list[RefusedOrder] = []
 
     def take(self, payload: bytes) -> None:
         """Carry out an order. What nobody has signed, or nobody can read, is passed by."""
@@ -89,7 +89,7 @@ class OrderDesk:
         try:
             self._schedule.take(order)
         except OrderRefusedError as error:
-            self._refused.append(Refused(order=order.id, code=error.code, values=error.values))
+            self._refused.append(RefusedOrder(order=order.id, code=error.code, values=error.values))
 
     def happening(self, now_ms: int) -> Happening:
         """Return what has begun by now, or was ordered: as much of it as a message may hold, the newest."""

@@ -9,7 +9,7 @@ __all__ = [
     "ground",
     "life",
     "neighbourhood",
-    "orders",
+    "ordered_scenario",
     "placing",
     "reports",
     "rhythm",

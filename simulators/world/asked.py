@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from simulators.world.orders import Order
+from simulators.world.ordered_scenario import OrderedScenario
 from simulators.world.rhythm import MINUTE_MS
 from simulators.world.scenarios import KINDS
 
@@ -79,10 +79,11 @@ class _Of(argparse.Action):
         space.orders = [*space.orders[:-1], space.orders[-1] | {str(option).lstrip("-"): value}]
 
 
-def orders_of(asked: Sequence[dict[str, Any]], start_ms: int, zone: ZoneInfo) -> tuple[Order, ...]:
+def orders_of(asked: Sequence[dict[str, Any]], start_ms: int, zone: ZoneInfo) -> tuple[OrderedScenario, ...]:
     """Return the orders that were given, with ids of their own. Raises ValueError for a time that is none."""
     return tuple(
-        Order(id=uuid.uuid4().hex, **(one | {"at": _when(str(one.get("at", "")), start_ms, zone)})) for one in asked
+        OrderedScenario(id=uuid.uuid4().hex, **(one | {"at": _when(str(one.get("at", "")), start_ms, zone)}))
+        for one in asked
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from ingest.events import Incident
 from simulators.world.ground import distance_m, shifted
 from simulators.world.neighbourhood import Neighbourhood, Spec
-from simulators.world.orders import Order
+from simulators.world.ordered_scenario import OrderedScenario
 from simulators.world.rhythm import MINUTE_MS, LocalDays
 
 
@@ -21,7 +21,7 @@ class Effect(NamedTuple):
     amount: float = 0.0
 
 
-class Placed(NamedTuple):
+class PlacedScenario(NamedTuple):
     """Where a scenario was put, and what it does."""
 
     beat: str
@@ -30,7 +30,7 @@ class Placed(NamedTuple):
     effects: tuple[tuple[Spec, Effect], ...] = ()
 
 
-class Surroundings:
+class FreeDevices:
     """What scenarios are placed in: a site, and which of its devices something is happening to.
 
     Parameters
@@ -80,9 +80,9 @@ class Surroundings:
 class Choice(NamedTuple):
     """What is left to chance, and what an order has decided."""
 
-    around: Surroundings
+    around: FreeDevices
     rng: Random
-    order: Order | None = None
+    order: OrderedScenario | None = None
 
     def one(self, kind: str, now: int) -> Spec | None:
         """Return a device of a type: the one that was ordered, or a free one by chance; None where there is none."""
@@ -119,30 +119,30 @@ class Choice(NamedTuple):
         return [spec for spec in free if spec.device.beat == order.beat] if order is not None and order.beat else free
 
 
-Place = Callable[[Choice, int, int], Placed | None]
+Place = Callable[[Choice, int, int], PlacedScenario | None]
 """Chooses where a scenario happens between two instants; None where the site has nothing that it could happen to."""
 
 
-def _at(spec: Spec, *effects: tuple[Spec, Effect]) -> Placed:
-    return Placed(spec.device.beat, spec.device.lon, spec.device.lat, effects)
+def _at(spec: Spec, *effects: tuple[Spec, Effect]) -> PlacedScenario:
+    return PlacedScenario(spec.device.beat, spec.device.lon, spec.device.lat, effects)
 
 
 def _simple(device_type: str, what: str) -> Place:
-    def place(choice: Choice, start: int, end: int) -> Placed | None:
+    def place(choice: Choice, start: int, end: int) -> PlacedScenario | None:
         spec = choice.one(device_type, start)
         return None if spec is None else _at(spec, (spec, Effect(what, start, end)))
 
     return place
 
 
-def _crowd(choice: Choice, start: int, end: int) -> Placed | None:
+def _crowd(choice: Choice, start: int, end: int) -> PlacedScenario | None:
     spec = choice.busy_camera(start, 90.0)
     if spec is None:
         return None
     return _at(spec, (spec, Effect("crowd", start, end, choice.amount(USUAL["crowd"]))))
 
 
-def _dead(choice: Choice, start: int, end: int) -> Placed | None:
+def _dead(choice: Choice, start: int, end: int) -> PlacedScenario | None:
     spec = choice.busy_camera(start, _BUSY_H)
     # By night no camera is busy enough for zeros to say anything; then it goes altogether.
     what = choice.rng.choice(("dark", "gone", "lost"))
@@ -153,7 +153,7 @@ def _dead(choice: Choice, start: int, end: int) -> Placed | None:
     return None if spec is None else _at(spec, (spec, Effect(what, start, end)))
 
 
-def _fight(choice: Choice, start: int, end: int) -> Placed | None:
+def _fight(choice: Choice, start: int, end: int) -> PlacedScenario | None:
     spec = choice.one("noise", start)
     if spec is None:
         return None
@@ -164,7 +164,7 @@ def _fight(choice: Choice, start: int, end: int) -> Placed | None:
     return _at(spec, *effects)
 
 
-def _smoke(choice: Choice, start: int, end: int) -> Placed | None:
+def _smoke(choice: Choice, start: int, end: int) -> PlacedScenario | None:
     spec = choice.one("smoke", start)
     if spec is None:
         return None
@@ -175,7 +175,7 @@ def _smoke(choice: Choice, start: int, end: int) -> Placed | None:
     return _at(spec, *effects)
 
 
-def _burglaries(choice: Choice, start: int, end: int) -> Placed | None:
+def _burglaries(choice: Choice, start: int, end: int) -> PlacedScenario | None:
     around, beats = choice.around, choice.around.site.places.beats
     wanted = choice.order.beat if choice.order is not None else ""
     beat = beats[wanted] if wanted else choice.rng.choice(list(beats.values()))
@@ -185,7 +185,7 @@ def _burglaries(choice: Choice, start: int, end: int) -> Placed | None:
     for step in range(4):
         where = shifted(centre, choice.rng.uniform(-70, 70), choice.rng.uniform(-70, 70))
         around.report(f"{name}-{step}", start + (end - start) * step // 3, where, "burglary")
-    return Placed(beat.id, *centre)
+    return PlacedScenario(beat.id, *centre)
 
 
 _BUSY_H: Final = 240.0

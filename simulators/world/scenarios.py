@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from simulators.world.neighbourhood import Neighbourhood
-from simulators.world.orders import Order, OrderRefusedError
-from simulators.world.placing import PLACES, USUAL, Choice, Effect, Place, Surroundings
+from simulators.world.ordered_scenario import OrderedScenario, OrderRefusedError
+from simulators.world.placing import PLACES, USUAL, Choice, Effect, FreeDevices, Place
 from simulators.world.rhythm import HOUR_MS, MINUTE_MS, LocalDays
 
 
@@ -52,7 +52,7 @@ _AFTER_MS: Final = 2_000
 _AHEAD_MS: Final = 24 * HOUR_MS
 
 
-class Schedule(Surroundings):
+class Schedule(FreeDevices):
     """Scenarios of a run, laid out as far ahead as is asked for; the same seed and start give the same ones.
 
     Parameters
@@ -104,7 +104,7 @@ class Schedule(Surroundings):
                 gap = 2 * HOUR_MS + round(self.rng.expovariate(1 / (9 * HOUR_MS)))
                 heapq.heappush(self._due, (self._allowed(kind, end + gap), name))
 
-    def take(self, order: Order) -> Truth:
+    def take(self, order: OrderedScenario) -> Truth:
         """Let something happen that was ordered, and return how: at once is at the next minute that devices live.
 
         Raises `OrderRefusedError` where it cannot happen; nothing has changed then.
@@ -127,7 +127,7 @@ class Schedule(Surroundings):
                 raise OrderRefusedError("nobody" if order.device or order.beat else "nowhere")
             return found
 
-    def _check(self, order: Order, kind: "ScenarioKind", start: int) -> None:
+    def _check(self, order: OrderedScenario, kind: "ScenarioKind", start: int) -> None:
         """Raise `OrderRefusedError` for an order that fits neither its kind nor the site."""
         if kind.night_only and not self._by_night(start):
             raise OrderRefusedError("by_day")

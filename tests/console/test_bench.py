@@ -17,9 +17,9 @@ from console.board.commands import MqttCommandPublisher, UnconfirmedError
 from console.cli.main import main
 from console.long_work import LongWork
 from ingest.login import BrokerAddress
-from simulators.devices.ordered import Happening, Refused, taking_orders
+from simulators.devices.ordered import Happening, RefusedOrder, taking_orders
 from simulators.world import neighbourhood
-from simulators.world.orders import Order
+from simulators.world.ordered_scenario import OrderedScenario
 from simulators.world.rhythm import LocalDays
 from simulators.world.scenarios import KINDS, Schedule, Truth
 from stream.sinks.store.reader import StoreReader
@@ -88,7 +88,7 @@ class Simulator:
             raise self.error
         self.ordered.append(order)
         if order.scenario == "stranger_vehicle":
-            self.refused.append(Refused(order=order.id, code="by_day"))
+            self.refused.append(RefusedOrder(order=order.id, code="by_day"))
         else:
             self.truths.append(truth("t-1", order.scenario, start=make.T0 + 60_000, order=order.id))
 
@@ -238,7 +238,7 @@ def test_orders_of_the_board_reach_a_simulator_over_the_broker_and_only_where_th
         board = MqttCommandPublisher("quarter", address, keys, simulated=True)
         with closing(real), closing(board), taking_orders(schedule, address, "quarter", keys, lambda: make.T0):
             wait_for(lambda: board.happening is not None and real.connected, "the simulator is heard")
-            board.order(Order(id="a", scenario="manhole_open"))
+            board.order(OrderedScenario(id="a", scenario="manhole_open"))
             wait_for(lambda: board.happening and board.happening.truths, "the order is answered")
             assert [one.order for one in schedule.truths] == ["a"]
             assert real.happening is None, "a board of real devices does not listen to simulators"

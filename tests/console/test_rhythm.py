@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from console.training.rhythm import blocks, rhythms
+from console.training.learnt_week import blocks, rhythms
 from console.training.rushes import ordinary_days, rushes
 from console.training.saved_state import SavedState
 from ingest.vocabulary import Kind

@@ -11,7 +11,7 @@ from ingest.login import BrokerAddress
 from ingest.mqtt.signing import signed
 from simulators.devices.ordered import Happening, OrderDesk, taking_orders
 from simulators.world.asked import orders_of
-from simulators.world.orders import Order, OrderRefusedError
+from simulators.world.ordered_scenario import OrderedScenario, OrderRefusedError
 from simulators.world.rhythm import MINUTE_MS, LocalDays
 from simulators.world.scenarios import KINDS, Schedule
 from tests.simulators.worlds import EVENING, SITE, Ear, at, world
@@ -28,7 +28,7 @@ def schedule(*, origin=NOON, alone=False):
 
 
 def order(scenario, **more):
-    return Order(id=more.pop("id", "o1"), scenario=scenario, **more)
+    return OrderedScenario(id=more.pop("id", "o1"), scenario=scenario, **more)
 
 
 def minutes(made, n):

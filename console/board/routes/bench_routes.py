@@ -19,9 +19,9 @@ from console.demo.scoring import EARLY_MS, Alert, found_first, rises
 from console.long_work import BusyError, Work
 from console.training.tried import NOT_TRIED, TRIED, meanings
 from ingest.places import PlacesError
-from simulators.devices.ordered import Refused
+from simulators.devices.ordered import RefusedOrder
 from simulators.world.neighbourhood import Spec, load
-from simulators.world.orders import Order
+from simulators.world.ordered_scenario import OrderedScenario
 from simulators.world.scenarios import KINDS, Truth
 from simulators.world.usual import LEVELS, MARKS, UsualDay, usual_days
 from stream.sentences import Why
@@ -178,7 +178,7 @@ def _known(name: str) -> ScenarioKnown:
     }
 
 
-def _refused(one: Refused) -> OrderRefused:
+def _refused(one: RefusedOrder) -> OrderRefused:
     return {"order": one.order, "text": in_all_languages(Why("simulate-refused", {"code": one.code, **one.values}))}
 
 
@@ -258,7 +258,7 @@ async def order(request: Request) -> Response:
     if asked.scenario not in KINDS:
         raise ApiError(404, "no_scenario", name=asked.scenario)
     at = board.hub.site_ms() + round(asked.after_min * 60_000) if asked.after_min else 0
-    made = Order(
+    made = OrderedScenario(
         id=uuid.uuid4().hex,
         scenario=asked.scenario,
         at=at,

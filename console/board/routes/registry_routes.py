@@ -21,7 +21,7 @@ from console.devices.registry import CODE_HOURS, Registry, Row
 from console.devices.waiting import Unbound
 from console.errors import CommandError
 from console.people.pki import PkiError
-from console.training.rhythm import Rhythm, rhythms
+from console.training.learnt_week import LearntWeek, rhythms
 from console.training.saved_state import read_saved
 from deploy.settings import Settings, at_broker
 from deploy.wiring import days_of
@@ -140,7 +140,7 @@ class Learnt(msgspec.Struct, frozen=True, kw_only=True):
     """The site's time of the saved state that they are read from, epoch ms; 0 where there is none."""
     problem: str
     window_s: int
-    rhythms: list[Rhythm]
+    rhythms: list[LearntWeek]
 
 
 def _settings(board: Board) -> Settings:

@@ -23,8 +23,8 @@ from console.common import (
 )
 from console.errors import CommandError
 from console.training.acceptance import accept
+from console.training.learnt_week import LearntWeek, blocks, rhythms
 from console.training.model_health import ModelHealth, model_health, summary
-from console.training.rhythm import Rhythm, blocks, rhythms
 from console.training.rushes import Rush
 from console.training.saved_state import SavedState, read_saved
 from console.width import cells
@@ -203,11 +203,11 @@ def _row(model: ModelHealth, texts: Sentences, zone: ZoneInfo) -> list[object]:
     ]
 
 
-def _rhythms(options: argparse.Namespace, settings: Settings, saved: SavedState) -> list[Rhythm]:
+def _rhythms(options: argparse.Namespace, settings: Settings, saved: SavedState) -> list[LearntWeek]:
     return rhythms(saved, days_of(settings), settings.pipeline.window_s, options.device)
 
 
-def _print_rhythms(found: list[Rhythm], texts: Sentences) -> None:
+def _print_rhythms(found: list[LearntWeek], texts: Sentences) -> None:
     """Print what is expected of each weekday, from midnight to midnight."""
     for one in found:
         lines, most = blocks(one)

@@ -20,7 +20,7 @@ from simulators import run as simulator
 from simulators.devices.ordered import Happening
 from simulators.world.asked import orders_of
 from simulators.world.neighbourhood import TIMEZONE
-from simulators.world.orders import Order, OrderRefusedError
+from simulators.world.ordered_scenario import OrderedScenario, OrderRefusedError
 from simulators.world.scenarios import KINDS, Truth
 from stream.sentences.catalogue import Sentences
 
@@ -126,7 +126,7 @@ def _answered(found: Happening) -> set[str]:
     return {truth.order for truth in found.truths} | {one.order for one in found.refused}
 
 
-def _told(orders: tuple[Order, ...], found: Happening, texts: Sentences, zone: ZoneInfo) -> int:
+def _told(orders: tuple[OrderedScenario, ...], found: Happening, texts: Sentences, zone: ZoneInfo) -> int:
     """Print what has come of orders; return 0 where all happen."""
     begun: dict[str, Truth] = {truth.order: truth for truth in found.truths}
     refused = {one.order: one for one in found.refused}

@@ -43,7 +43,7 @@ class DayCurve(msgspec.Struct, frozen=True, kw_only=True):
     upper: list[float]
 
 
-class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
+class LearntWeek(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one series' week."""
 
     kind: str
@@ -65,12 +65,12 @@ class _Learnt(NamedTuple):
     model: Model
 
 
-def rhythms(saved: SavedState, calendar: Calendar, window_s: int, device: str) -> list[Rhythm]:
+def rhythms(saved: SavedState, calendar: Calendar, window_s: int, device: str) -> list[LearntWeek]:
     """Return what is known of the weeks of a device's series; nothing for what has no model."""
     return [one for learnt in _models(saved, calendar, window_s, device) for one in _weeks(saved, calendar, learnt)]
 
 
-def blocks(one: Rhythm) -> tuple[list[str], float]:
+def blocks(one: LearntWeek) -> tuple[list[str], float]:
     """Return a line for each weekday, a block for half an hour (or a window), and what the highest block stands for."""
     week = np.array([day.expected for day in one.days])
     parts = np.array_split(week, min(_BLOCKS, week.shape[1]), axis=1)
@@ -104,7 +104,7 @@ def _some_of(state: State, model: Model, rows: list[int]) -> State:
     )
 
 
-def _weeks(saved: SavedState, calendar: Calendar, learnt: _Learnt) -> Iterator[Rhythm]:
+def _weeks(saved: SavedState, calendar: Calendar, learnt: _Learnt) -> Iterator[LearntWeek]:
     model = learnt.model
     step_s = max(model.window_s, _STEP_S if isinstance(model, CountBaseline) else BIN_S)
     weekdays = sorted(ordinary_days(calendar, saved.now_ms).items())
@@ -123,7 +123,7 @@ def _weeks(saved: SavedState, calendar: Calendar, learnt: _Learnt) -> Iterator[R
             seen = known.evidence.reshape(DAY_CLASSES, -1).sum(axis=1) * model.window_s / _DAY_S
             days = [round(float(one), 1) for one in seen]
         counts = isinstance(model, CountBaseline) and len(week) == _WEEK
-        yield Rhythm(
+        yield LearntWeek(
             kind=KIND_NAMES[Kind(name[1])],
             metric=name[2],
             step_s=step_s,

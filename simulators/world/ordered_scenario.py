@@ -7,7 +7,7 @@ import msgspec
 Word = Annotated[str, msgspec.Meta(max_length=48)]
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OrderedScenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A scenario to happen: which, when, where, how strongly and for how long. What is left out chance decides."""
 
     id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,47}\Z")]
