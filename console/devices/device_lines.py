@@ -81,7 +81,14 @@ def example(device: Device, ts: object) -> Any:  # noqa: ANN401 - JSON
 
 
 def connecting(
-    registry: Registry, device: str, broker: BrokerAddress, base_url: str, *, signed_in: bool, now_ms: int | None
+    registry: Registry,
+    device: str,
+    broker: BrokerAddress,
+    base_url: str,
+    *,
+    signed_in: bool,
+    now_ms: int,
+    simulated: bool,
 ) -> Connecting:
     """Return how a device connects. Raises as `Registry` does.
 
@@ -93,8 +100,8 @@ def connecting(
         Of the board, as whoever asks has called it.
     signed_in
         Whether the board asks who somebody is.
-    now_ms
-        The site's time, where that is not the machine's; epoch ms.
+    now_ms, simulated
+        The site's time, epoch ms, and whether it may be another than the machine's.
     """
     found, settings = registry.known(device), registry.settings
     doors, fingerprint, file = _at_station(registry, device) if registry.has_accounts else ([], "", "")
@@ -102,7 +109,7 @@ def connecting(
         doors = [DeviceDoor(host=broker.host, port=broker.port, tls=broker.tls, certificates=False)]
     topic = registry.topic(device)
     said = json.dumps(example(found, _TS), ensure_ascii=False, separators=(",", ":"))
-    message = said.replace(f'"{_TS}"', f"'{_NOW}'" if now_ms is None else str(now_ms))
+    message = said.replace(f'"{_TS}"', str(now_ms) if simulated else f"'{_NOW}'")
     status = '{"state":"online"}'
     accounts: Literal["here", "elsewhere", "none"] = "here" if registry.has_accounts else "elsewhere"
     if settings.broker.mode == "embedded":
@@ -128,7 +135,7 @@ def connecting(
         id=device, topic=topic, accounts=accounts,
         row=next(row for row in registry.rows() if row.id == device), doors=doors, fingerprint=fingerprint,
         password_file=file, bindings=bindings,
-        message=json.dumps(example(found, now_ms or 0), ensure_ascii=False), lines=lines,
+        message=json.dumps(example(found, now_ms), ensure_ascii=False), lines=lines,
     )  # fmt: skip
 
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
+from console.hearing import Hearing
+from ingest.clock import ScaledClock, wall_ms
+from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.places import load_places
 from ingest.places.places_book import PlacesBook
 from tests.devices.boards import board_of, quick_hashes
@@ -105,6 +111,13 @@ def test_how_a_device_connects_is_told_without_its_secret(station, board):
     assert lines["publish"].startswith(f'mosquitto_pub -h {host} -p {port} --cafile ca.crt -u gate-01 -P "$PASSWORD"')
     assert f"-p {station.ports['certificates']} --cafile ca.crt --cert gate-01.crt --key" in lines["certificate"]
     assert shown["topic"] in lines["publish"]
+    (said,) = re.findall(r"-m '(.+)'$", lines["publish"])
+    payload = said.replace("'$(date +%s000)'", str(wall_ms())).encode()
+    known = Hearing("s", GatewaySettings(), ScaledClock(wall_ms(), wall_ms(), 1.0))
+    known.go_by(load_places(station.settings.places_file))
+    heard = known.hear(shown["topic"], payload)
+    assert [row.kind for row in heard.rows] == ["gate"], "what the page says is what the gateway takes"
+    assert abs(json.loads(shown["message"])["ts"] - wall_ms()) < 60_000
     assert "Authorization: Bearer $TOKEN" in lines["read"]
     assert station.password("gate-01") not in str(shown)
     assert shown["row"]["connects"] == ["password"]

@@ -201,12 +201,14 @@ async def device_in(request: Request) -> Response:
     board, who, device = board_of(request), who_of(request), request.path_params["id"]
     node = FoundSite(board.config.site, _folder(board)).node()
     broker = at_broker(_settings(board), None, node if node["running"] else None).broker
-    now_ms = board.hub.site_ms() if board.config.simulated else None
 
     def work(registry: Registry) -> Connecting:
         if device not in registry.places.devices:
             raise ApiError(404, "no_device", id=device[:64])
-        return connecting(registry, device, broker, str(request.base_url), signed_in=who.accounts, now_ms=now_ms)
+        return connecting(
+            registry, device, broker, str(request.base_url), signed_in=who.accounts, now_ms=board.hub.site_ms(),
+            simulated=board.config.simulated,
+        )  # fmt: skip
 
     return json_response(await _with_registry(request, work))
 
