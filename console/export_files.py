@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from console.csv_cells import guarded
 from ingest.setup.extras import load
-from stream.sinks.store.export_tables import Coded, Column, ColumnType, Portion, Values
+from stream.sinks.store.export_tables import Coded, ColumnType, ExportColumn, Portion, Values
 
 ROW_GROUP: Final = 131_072
 """Rows of a Parquet file that are read together; two or three portions."""
@@ -38,7 +38,7 @@ class ExportWriter(Protocol):
 
 
 @contextmanager
-def csv_writer(file: TextIO, columns: Sequence[Column], zone: tzinfo, *, mark: bool) -> Iterator[ExportWriter]:
+def csv_writer(file: TextIO, columns: Sequence[ExportColumn], zone: tzinfo, *, mark: bool) -> Iterator[ExportWriter]:
     """Give a writer of CSV (RFC 4180): a line of names, times in RFC 3339 with the zone's offset, gaps empty.
 
     With a `mark` of UTF-8 at its beginning Excel shows Chinese.
@@ -48,7 +48,7 @@ def csv_writer(file: TextIO, columns: Sequence[Column], zone: tzinfo, *, mark: b
 
 
 class _CsvWriter:
-    def __init__(self, file: TextIO, columns: Sequence[Column], zone: tzinfo) -> None:
+    def __init__(self, file: TextIO, columns: Sequence[ExportColumn], zone: tzinfo) -> None:
         self._columns, self._zone = columns, zone
         self._rows = csv.writer(file, lineterminator="\n")
         self._rows.writerow([column.name for column in columns])
@@ -94,7 +94,7 @@ def _time(ms: int, zone: tzinfo) -> str:
 
 
 @contextmanager
-def parquet_writer(file: IO[bytes], columns: Sequence[Column], told: Mapping[str, str]) -> Iterator[ExportWriter]:
+def parquet_writer(file: IO[bytes], columns: Sequence[ExportColumn], told: Mapping[str, str]) -> Iterator[ExportWriter]:
     """Give a writer of Parquet with Zstandard; times are milliseconds in UTC, `told` stands in the file's metadata.
 
     Raises `MissingExtraError` where pyarrow is not installed.

@@ -23,7 +23,7 @@ from ingest.vocabulary import WindowStatus
 from stream.results import RECALLED
 from stream.sentences import Why
 from stream.sentences.catalogue import Sentences
-from stream.sinks.store.export_tables import TABLES, Asked
+from stream.sinks.store.export_tables import TABLES, ExportRequest
 from stream.sinks.store.reader import StoreReader
 from tests.console.stores import SITE, Node
 from tests.stream import make_results as make
@@ -121,7 +121,7 @@ def test_windows_of_many_parts_are_whole_whatever_the_portion(portion, tmp_path)
     node.write(windows=[make.windows({"start": make.T0 + 1, "part": RECALLED, "n": 0, "sum_a": 0.0, "expected": 7.5})])
     node.close()
     reader = StoreReader(node.store_path)
-    found = [one for one, _ in TABLES["windows"].read(reader, Asked(0, 2**62, Sentences()), portion)]
+    found = [one for one, _ in TABLES["windows"].read(reader, ExportRequest(0, 2**62, Sentences()), portion)]
     reader.close()
     count, expected = (
         np.concatenate([np.asarray(one[name]) for one in found]).tolist() for name in ("count", "expected")
@@ -301,7 +301,7 @@ def test_between_portions_the_write_ahead_file_can_be_emptied(table, tmp_path):
     node.fill()
     reader = StoreReader(node.store_path)
     writer = sqlite3.connect(node.store_path)
-    portions = TABLES[table].read(reader, Asked(0, 2**62, Sentences()), 1)
+    portions = TABLES[table].read(reader, ExportRequest(0, 2**62, Sentences()), 1)
     for number in range(2):
         next(portions)
         node.write(anomalies=[make.anomaly(make.T0 + number)])

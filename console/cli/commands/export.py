@@ -31,7 +31,16 @@ from deploy.processes import StopRequest
 from ingest.files import replacing
 from ingest.setup.extras import version
 from stream.sentences.catalogue import Sentences
-from stream.sinks.store.export_tables import PORTION, TABLES, Asked, Coded, Column, Portion, Table, Values
+from stream.sinks.store.export_tables import (
+    PORTION,
+    TABLES,
+    Coded,
+    ExportColumn,
+    ExportRequest,
+    ExportTable,
+    Portion,
+    Values,
+)
 from stream.sinks.store.reader import StoreReader
 
 EXAMPLES: Final = """\
@@ -81,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
     )
     if since >= until:
         raise CommandError(f"--from {options.since} is not before --to {options.until}", 2)
-    asked = Asked(since, until, Sentences(texts.language, zone), personal=options.personal)
+    asked = ExportRequest(since, until, Sentences(texts.language, zone), personal=options.personal)
     columns = [column for column in table.columns if options.personal or not column.personal]
     wanted = _wanted(options, columns)
     _note(site, options)
@@ -130,7 +139,7 @@ def _target(options: argparse.Namespace) -> Path:
     return target
 
 
-def _wanted(options: argparse.Namespace, columns: Sequence[Column]) -> dict[str, list[str]]:
+def _wanted(options: argparse.Namespace, columns: Sequence[ExportColumn]) -> dict[str, list[str]]:
     """Return the values that rows must have, by column. Raises `CommandError` for a column that the table has not."""
     wanted = {name: getattr(options, name) for name in _FILTERS if getattr(options, name)}
     names = [column.name for column in columns]
@@ -159,7 +168,9 @@ def _taken(values: Values, rows: NDArray[np.intp]) -> Values:
     return values[rows] if isinstance(values, np.ndarray) else [values[row] for row in rows.tolist()]
 
 
-def _portions(table: Table, reader: StoreReader, asked: Asked, stop: StopRequest, show: Progress) -> Iterator[Portion]:
+def _portions(
+    table: ExportTable, reader: StoreReader, asked: ExportRequest, stop: StopRequest, show: Progress
+) -> Iterator[Portion]:
     """Yield what the table has, and show how many hours of it are done. Raises KeyboardInterrupt when told to stop."""
     end_ms = min(asked.until_ms, reader.progress()["now_ms"])
     begin_ms: float = asked.since_ms
@@ -173,7 +184,7 @@ def _portions(table: Table, reader: StoreReader, asked: Asked, stop: StopRequest
 
 @contextmanager
 def _opened(
-    options: argparse.Namespace, columns: Sequence[Column], site: str, zone: ZoneInfo
+    options: argparse.Namespace, columns: Sequence[ExportColumn], site: str, zone: ZoneInfo
 ) -> Iterator[ExportWriter]:
     """Give a writer of the file; it takes its place when all is written."""
     if options.csv == _STDOUT:

@@ -32,7 +32,7 @@ ColumnType = Literal["time", "int", "float", "single", "bool", "name", "text"]
 """time: epoch ms; single: a float of 32 bits; name: a text of which few are different. Any may have gaps."""
 
 
-class Column(NamedTuple):
+class ExportColumn(NamedTuple):
     """A column of an export."""
 
     name: str
@@ -53,7 +53,7 @@ Values = NDArray[np.float64] | Coded | list[Any]
 Portion = dict[str, Values]
 
 
-class Asked(NamedTuple):
+class ExportRequest(NamedTuple):
     """Which rows are asked for, and in which words."""
 
     since_ms: int
@@ -65,19 +65,19 @@ class Asked(NamedTuple):
     """Say who, and what people wrote."""
 
 
-class Table(NamedTuple):
+class ExportTable(NamedTuple):
     """One table that can be exported."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[ExportColumn, ...]
     """The first is ``timestamp``, by which rows are chosen and in whose order they come."""
-    read: Callable[[StoreReader, Asked, int], Iterator[tuple[Portion, int]]]
+    read: Callable[[StoreReader, ExportRequest, int], Iterator[tuple[Portion, int]]]
     """Yields portions of at most so many rows, each with the time up to which rows have been read."""
 
 
-def _columns(text: str) -> tuple[Column, ...]:
+def _columns(text: str) -> tuple[ExportColumn, ...]:
     """Return the columns of a list of ``name:type``, with a star before the names of those that are personal."""
     pairs = (word.split(":") for word in text.split())
-    return tuple(Column(name.lstrip("*"), cast("ColumnType", kind), name.startswith("*")) for name, kind in pairs)
+    return tuple(ExportColumn(name.lstrip("*"), cast("ColumnType", kind), name.startswith("*")) for name, kind in pairs)
 
 
 class _Select(NamedTuple):
@@ -91,16 +91,16 @@ class _Select(NamedTuple):
     body: str = "a.body"
 
 
-_More = Callable[[Row, Sequence[Any], Asked], Mapping[str, Any]]
+_More = Callable[[Row, Sequence[Any], ExportRequest], Mapping[str, Any]]
 """Takes a body, what its row has `more`, and what is asked; returns values under names of columns."""
 
 
 def _bodies(
     select: _Select,
-    columns: Sequence[Column],
+    columns: Sequence[ExportColumn],
     values: _More,
     reader: StoreReader,
-    asked: Asked,
+    asked: ExportRequest,
     portion: int,
 ) -> Iterator[tuple[Portion, int]]:
     """Yield rows that stand as JSON in the store; `values` adds what a body has under another name, or not at all."""
@@ -120,17 +120,17 @@ def _bodies(
             yield _portion(columns, [_row(one, select, values, asked) for one in rows]), last[0]
 
 
-def _portion(columns: Sequence[Column], rows: Sequence[Row]) -> Portion:
+def _portion(columns: Sequence[ExportColumn], rows: Sequence[Row]) -> Portion:
     return {column.name: [row.get(column.name) for row in rows] for column in columns}
 
 
-def _row(row: Sequence[Any], select: _Select, values: _More, asked: Asked) -> Row:
+def _row(row: Sequence[Any], select: _Select, values: _More, asked: ExportRequest) -> Row:
     more = 2 + len(select.key)
     body: Row = msgspec.json.decode(row[more - 1])
     return {**body, "timestamp": row[0], **values(body, row[more:], asked)}
 
 
-def _said(body: Row, asked: Asked) -> dict[str, Any]:
+def _said(body: Row, asked: ExportRequest) -> dict[str, Any]:
     """Return code, text and numbers of a body's `why`; a row of version 0.1 has its text in it."""
     if "why" not in body:
         return {"text": asked.sentences.pick(body.get("text") or {})}
@@ -143,12 +143,12 @@ def _sentence(sentences: Sentences, why: bytes) -> str:
     return sentences.why(msgspec.json.decode(why, type=Why))
 
 
-def _anomaly(body: Row, _more: Sequence[Any], asked: Asked) -> dict[str, Any]:
+def _anomaly(body: Row, _more: Sequence[Any], asked: ExportRequest) -> dict[str, Any]:
     said = _said(body, asked)
     return {name: said.get(name) for name in ("code", "text")}
 
 
-def _alert(body: Row, more: Sequence[Any], asked: Asked) -> dict[str, Any]:
+def _alert(body: Row, more: Sequence[Any], asked: ExportRequest) -> dict[str, Any]:
     ended = body["state"] in {"cleared", "expired"}
     place = asked.sentences.pick(body.get("place") or {}) or asked.sentences.why(OUTSIDE)
     said = _said(body, asked)
@@ -164,12 +164,12 @@ def _alert(body: Row, more: Sequence[Any], asked: Asked) -> dict[str, Any]:
     }
 
 
-def _hotspot(body: Row, more: Sequence[Any], asked: Asked) -> dict[str, Any]:
+def _hotspot(body: Row, more: Sequence[Any], asked: ExportRequest) -> dict[str, Any]:
     place = _sentence(asked.sentences, msgspec.json.encode(body["where"])) if "where" in body else ""
     return {"horizon_s": more[0], "cell_m": more[1], "place": place, "text": _said(body, asked)["text"]}
 
 
-def _stop(body: Row, more: Sequence[Any], asked: Asked) -> dict[str, Any]:
+def _stop(body: Row, more: Sequence[Any], asked: ExportRequest) -> dict[str, Any]:
     return {
         "leave": body["leave_ms"],
         "shift": more[0],
@@ -192,7 +192,7 @@ _ROWS: Final = f"""SELECT start, series, {", ".join(PART_COLUMNS)} FROM windows
 WHERE (start, series) >= (?, ?) AND start < ? ORDER BY start, series, part LIMIT ?"""
 
 
-def _windows(reader: StoreReader, asked: Asked, portion: int) -> Iterator[tuple[Portion, int]]:
+def _windows(reader: StoreReader, asked: ExportRequest, portion: int) -> Iterator[tuple[Portion, int]]:
     """Yield windows, each the sum of its parts, as `StoreReader.windows` has them, in the order of start and series."""
     begin, series = asked.since_ms, -1
     while rows := reader.query(_ROWS, (begin, series, asked.until_ms, portion + 1)):
@@ -257,16 +257,16 @@ def _lengths(reader: StoreReader, start: NDArray[np.float64]) -> NDArray[np.floa
     return lengths[np.searchsorted([one[0] for one in changes], start, side="right")]
 
 
-def _table(text: str, select: _Select, values: _More | None = None) -> Table:
+def _table(text: str, select: _Select, values: _More | None = None) -> ExportTable:
     columns = _columns(text)
-    return Table(columns, partial(_bodies, select, columns, values or (lambda _body, _more, _asked: {})))
+    return ExportTable(columns, partial(_bodies, select, columns, values or (lambda _body, _more, _asked: {})))
 
 
 _ACKNOWLEDGED: Final = """(SELECT min(h.changed_ms) FROM alert_history h
 WHERE h.id = a.id AND json_extract(h.body, '$.state') = 'acknowledged')"""
 _PLANS: Final = "officer_plans p ON p.shift = a.shift AND p.officer = a.officer"
-TABLES: Final[dict[str, Table]] = {
-    "windows": Table(_WINDOWS, _windows),
+TABLES: Final[dict[str, ExportTable]] = {
+    "windows": ExportTable(_WINDOWS, _windows),
     "anomalies": _table(
         "timestamp:time beat:name device:name metric:name kind:name direction:name severity:name observed:float "
         "expected:float p:float duration_s:float confidence:float code:name text:text",
