@@ -2,7 +2,7 @@
 
 `site_places` reads and checks it, `places_record` brings it into the log; `places_book` is the one way by which it is
 changed, with a journal of who and when, made of `patches`; `place_findings` tells all that is wrong or odd in a file,
-by line; `outlines` says how beats lie beside each other; `importing` takes devices from a CSV, and anything from a
+by line; `beats_beside` says how beats lie beside each other; `importing` takes devices from a CSV, and anything from a
 GeoJSON of another program.
 """
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ingest.places.outlines import METRES, beside, is_inside
+from ingest.places.beats_beside import METRES, beside, is_inside
 from ingest.places.site_places import Beat, Places, PlacesError, Point, decoded, parse_places
 
 ACCOUNTS: Final = frozenset({"console", "node", "board"})

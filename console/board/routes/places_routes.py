@@ -12,7 +12,10 @@ from starlette.responses import Response
 from console.board.answers import ApiError, json_response, language_of, one_line
 from console.board.hub import Board, board_of
 from console.board.operations import Body, Operation, Query, asked, told
-from console.board.routes.places_answers import (
+from console.board.who import who_of
+from console.devices.changes_told import feature_in_words
+from console.devices.place_accounts import settle_accounts
+from console.devices.places_answers import (
     ChangesAnswer,
     OneChangeAnswer,
     PlacesAnswer,
@@ -22,9 +25,6 @@ from console.board.routes.places_answers import (
     findings_of,
     other_of,
 )
-from console.board.who import who_of
-from console.devices.changes_told import feature_in_words
-from console.devices.place_accounts import settle_accounts
 from console.people.pki import PkiError
 from ingest.places import PlacesError
 from ingest.places.patches import Patch, PlacesConflictError, patched

@@ -12,9 +12,9 @@ from starlette.responses import FileResponse, Response
 from console.board.answers import ApiError, json_response, one_line
 from console.board.hub import Board, board_of
 from console.board.operations import Operation, Query, asked
-from console.board.routes.places_answers import ImageAnswer, ImportAnswer, findings_of, import_of
 from console.board.routes.places_routes import MOST_DRAFT, at_work, texts_of
 from console.board.who import who_of
+from console.devices.places_answers import ImageAnswer, ImportAnswer, findings_of, import_of
 from ingest.codecs.csv_files import CsvError
 from ingest.files import replace_file
 from ingest.places import PlacesError, parse_places

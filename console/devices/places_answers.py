@@ -12,7 +12,7 @@ from stream.sentences.catalogue import Sentences
 Key = tuple[str, str]
 
 
-class Finding(TypedDict):
+class FindingAnswer(TypedDict):
     """Something that is wrong or odd in the places."""
 
     wrong: bool
@@ -36,14 +36,14 @@ class PlacesAnswer(TypedDict):
 
     version: str
     document: dict[str, Any]
-    findings: list[Finding]
+    findings: list[FindingAnswer]
     unwritable: str
 
 
 class TriedAnswer(TypedDict):
     """What the places would be."""
 
-    findings: list[Finding]
+    findings: list[FindingAnswer]
     others: list[Other]
 
 
@@ -106,7 +106,7 @@ class ImportAnswer(TypedDict):
     same: int
     bad: list[BadLine]
     ids: list[OtherId]
-    findings: list[Finding]
+    findings: list[FindingAnswer]
 
 
 class ImageAnswer(TypedDict):
@@ -117,9 +117,9 @@ class ImageAnswer(TypedDict):
     height: int
 
 
-def findings_of(read: Read, book: PlacesBook, texts: Sentences) -> list[Finding]:
+def findings_of(read: Read, book: PlacesBook, texts: Sentences) -> list[FindingAnswer]:
     """Return what is wrong or odd, in words, with what it is about and where that is."""
-    found: list[Finding] = []
+    found: list[FindingAnswer] = []
     for one in read.findings:
         said = one.values
         names = (("beat", "beat"), ("device", "device"), ("other", "beat"))
@@ -144,7 +144,7 @@ def change_of(one: PlacesChange, names: dict[str, str], texts: Sentences) -> Cha
 
 
 def import_of(
-    found: Brought, patches: list[Patch], findings: list[Finding], name: str, texts: Sentences
+    found: Brought, patches: list[Patch], findings: list[FindingAnswer], name: str, texts: Sentences
 ) -> ImportAnswer:
     """Return what a file called `name` would bring."""
 

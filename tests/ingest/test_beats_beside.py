@@ -7,7 +7,7 @@ import math
 import pytest
 
 from ingest.places import Beat
-from ingest.places.outlines import METRES, beside
+from ingest.places.beats_beside import METRES, beside
 
 LON, LAT = 121.47, 31.23
 

@@ -27,7 +27,7 @@ _Ring = list[Point]
 _Interval = tuple[float, float]
 
 
-class Beside(NamedTuple):
+class BeatsBeside(NamedTuple):
     """What is wrong between two beats."""
 
     one: str
@@ -49,7 +49,7 @@ class _Strip(NamedTuple):
     at: Point
 
 
-def beside(beats: Sequence[Beat]) -> Iterator[Beside]:
+def beside(beats: Sequence[Beat]) -> Iterator[BeatsBeside]:
     """Give the overlaps and gaps between the beats of a site, each with its area."""
     if not beats:
         return
@@ -75,7 +75,7 @@ def beside(beats: Sequence[Beat]) -> Iterator[Beside]:
                     continue
                 widest = max(strips, key=lambda strip: strip.metres)
                 at = lon + widest.at[0] / scale[0], lat + widest.at[1] / scale[1]
-                yield Beside(one.id, other.id, code, area, widest.metres, at)
+                yield BeatsBeside(one.id, other.id, code, area, widest.metres, at)
                 break  # where two outlines cross, narrow strips follow that are none of their own
 
 
