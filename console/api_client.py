@@ -28,7 +28,7 @@ TABLES: Final = {
     "windows": "/api/windows",
     "maps": "/api/hotspots/maps",
 }
-"""What `Board.rows` gives, and where it is."""
+"""What `BoardReader.rows` gives, and where it is."""
 _MOST: Final = {"windows": 5000, "maps": 100}
 _TIMES: Final = frozenset({"ts", "start"})
 _SCHEME: Final = "Bearer "
@@ -46,7 +46,7 @@ class BoardError(Exception):
         self.status, self.error, self.message = status, error, message
 
 
-class Board:
+class BoardReader:
     """A board, as a program reads it.
 
     Parameters
@@ -157,7 +157,7 @@ class Board:
 
 
 def with_times(row: Mapping[str, Any], zone: tzinfo = UTC) -> Row:
-    """Return a row whose times are datetimes, see `Board.rows`.
+    """Return a row whose times are datetimes, see `BoardReader.rows`.
 
     >>> with_times({"raised_ms": 1795420800000, "ends_ms": 0, "history": [{"ts": 1000}]})["raised"].isoformat()
     '2026-11-23T08:00:00+00:00'

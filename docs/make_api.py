@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from console.board.app import OPERATIONS
+from console.board.document.openapi import openapi
 from console.board.operations import Operation
-from console.board.routes.document_routes import openapi
 from stream.sentences.languages import LANGUAGES
 
 ROOT: Final = Path(__file__).parents[1]

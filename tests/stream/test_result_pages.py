@@ -8,7 +8,7 @@ import pytest
 from ingest.vocabulary import WindowStatus
 from stream.sinks.store import result_pages as pages
 from stream.sinks.store.reader import StoreReader
-from stream.sinks.store.result_pages import Asked
+from stream.sinks.store.result_pages import PageAsked
 from stream.sinks.store.store_sink import StoreSink
 from tests.stream import make_results as make
 
@@ -61,7 +61,7 @@ def reader(tmp_path_factory):
 def all_of(reader, what, limit, **more):
     rows, after = [], ""
     while True:
-        page = READS[what](reader, Asked(limit=limit, after=after, **more))
+        page = READS[what](reader, PageAsked(limit=limit, after=after, **more))
         assert len(page.rows) <= limit
         rows += page.rows
         if page.next is None:
@@ -102,11 +102,11 @@ def test_filters_let_through_what_they_name(reader, what, asked, holds):
 
 @pytest.mark.parametrize("what", ["anomalies", "incidents", "windows"])
 def test_an_unknown_kind_gives_nothing(reader, what):
-    assert READS[what](reader, Asked(kinds=("nothing",))) == pages.Page([], None)
+    assert READS[what](reader, PageAsked(kinds=("nothing",))) == pages.ResultPage([], None)
 
 
 def test_a_window_is_the_sum_of_its_parts(reader):
-    (row, *_) = pages.windows(reader, Asked(devices=("cam-1",), metrics=("person",))).rows
+    (row, *_) = pages.windows(reader, PageAsked(devices=("cam-1",), metrics=("person",))).rows
     assert (row["n"], row["in"], row["status"]) == (2, 4, "revised")
     unnamed = {name: value for name, value in row.items() if name not in {"beat", "device"}}
     assert unnamed in reader.windows("cam-1", "person")
@@ -116,4 +116,4 @@ def test_a_window_is_the_sum_of_its_parts(reader):
 @pytest.mark.parametrize("what", ["anomalies", "incidents", "windows"])
 def test_what_is_no_mark_is_refused(reader, what, after):
     with pytest.raises(ValueError, match="after is"):
-        READS[what](reader, Asked(after=after))
+        READS[what](reader, PageAsked(after=after))

@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from console.board.answers import ApiError, hand_over, json_response, language_of, one_line
+from console.board.document.alert_answers import AlertAnswer, CommandAnswer
+from console.board.document.plain_answers import Done
 from console.board.hub import Board, board_of
 from console.board.operations import Body, Operation, told
-from console.board.routes.answer_types import AlertAnswer, CommandAnswer, Done
 from console.board.routes.history_routes import with_numbers
 from console.board.who import noted_order, press_of, who_of
 from console.deliver.receipts import Receipt, Receipts

@@ -11,11 +11,12 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 
 from console.board.answers import ApiError, json_response, language_of
 from console.board.connections import Connection, gives_way
+from console.board.document.result_answers import DeviceAnswer
+from console.board.document.site_answers import HealthAnswer, OverviewAnswer, PlanAnswer, SiteAnswer
 from console.board.hub import HOUR_MS, board_of
 from console.board.operations import Operation, Query, asked
 from console.board.overview import Row
 from console.board.plan_page import plan_document
-from console.board.routes.answer_types import DeviceAnswer, HealthAnswer, OverviewAnswer, PlanAnswer, SiteAnswer
 from console.board.who import Watched, who_of
 from console.device_trouble import agent_trouble, trouble
 from ingest.places import Places

@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from console.board.answers import ApiError, json_response, language_of
+from console.board.document.alert_answers import AlertsAnswer
 from console.board.hub import HOUR_MS, Board, board_of
 from console.board.operations import Operation, Query, Since, Until, asked
 from console.board.overview import Row
-from console.board.routes.answer_types import AlertsAnswer
 from console.csv_cells import guarded
 from ingest.events import FalseAlarm
 from ingest.vocabulary import Severity

@@ -11,17 +11,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from console.board.answers import ApiError, json_response, one_line
-from console.board.hub import Board, board_of
-from console.board.operations import Body, Operation, told
-from console.board.routes.answer_types import (
+from console.board.document.people_answers import (
     BegunAnswer,
     DidAnswer,
-    Done,
     HomeAnswer,
     MeAnswer,
     NewLinkAnswer,
     PeopleAnswer,
 )
+from console.board.document.plain_answers import Done
+from console.board.hub import Board, board_of
+from console.board.operations import Body, Operation, told
 from console.board.who import noted_order, place_of, press_of, session_cookie, who_of
 from console.people.links import LinkError
 from console.people.passwords import PasswordError

@@ -8,22 +8,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from console.board.answers import ApiError, json_response
-from console.board.hub import HOUR_MS, board_of
-from console.board.operations import Operation, Query, Since, Until, asked
-from console.board.routes.answer_types import (
+from console.board.document.result_answers import (
     AnomaliesAnswer,
     HotspotsAnswer,
     IncidentsAnswer,
     MapsAnswer,
     WindowsAnswer,
 )
+from console.board.hub import HOUR_MS, board_of
+from console.board.operations import Operation, Query, Since, Until, asked
 from console.board.routes.history_routes import Some
 from ingest.events import Provenance
 from stream.sentences import Why
 from stream.sentences.catalogue import in_all_languages
 from stream.sinks.store import result_pages
 from stream.sinks.store.reader import StoreReader
-from stream.sinks.store.result_pages import Asked, Page
+from stream.sinks.store.result_pages import PageAsked, ResultPage
 
 
 class PagesQuery(Query, frozen=True):
@@ -39,9 +39,9 @@ class PagesQuery(Query, frozen=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="How many at most.")] = 200
     after: Annotated[str, msgspec.Meta(max_length=400, description="What the answer before gave as next.")] = ""
 
-    def pages(self) -> Asked:
+    def pages(self) -> PageAsked:
         """Return the same for the store."""
-        return Asked(since_ms=self.since, until_ms=self.until, beats=self.beat, limit=self.limit, after=self.after)
+        return PageAsked(since_ms=self.since, until_ms=self.until, beats=self.beat, limit=self.limit, after=self.after)
 
 
 class IncidentsQuery(PagesQuery, frozen=True):
@@ -77,7 +77,9 @@ class MapsQuery(PagesQuery, frozen=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=100, description="How many at most.")] = 10
 
 
-async def _page(request: Request, read: Callable[[StoreReader, Asked], Page], asked_for: Asked) -> Page:
+async def _page(
+    request: Request, read: Callable[[StoreReader, PageAsked], ResultPage], asked_for: PageAsked
+) -> ResultPage:
     try:
         return await board_of(request).asker.ask(lambda reader: read(reader, asked_for))
     except ValueError as error:

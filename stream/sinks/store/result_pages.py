@@ -39,7 +39,7 @@ WHERE s.id = page.series AND w.start = page.start AND w.series = page.series
 """As `window_view` finds those of one device: from start to start by index, and each series by its key."""
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class PageAsked(msgspec.Struct, frozen=True, kw_only=True):
     """Which results. What is empty lets all through; of several, any will do."""
 
     since_ms: int | None = None
@@ -62,15 +62,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return -_END if self.since_ms is None else self.since_ms, _END if self.until_ms is None else self.until_ms
 
 
-class Page(msgspec.Struct, frozen=True):
+class ResultPage(msgspec.Struct, frozen=True):
     """Some results, and where those behind them begin."""
 
     rows: list[Row]
     next: str | None
-    """For `Asked.after`; None: these were the last."""
+    """For `PageAsked.after`; None: these were the last."""
 
 
-def anomalies(reader: StoreReader, asked: Asked) -> Page:
+def anomalies(reader: StoreReader, asked: PageAsked) -> ResultPage:
     """Return anomalies with their sentences, newest onset first. All raise ValueError for an `after` that is none."""
     key = ("ts", "device", "metric", "kind")
     conditions, values = _within("ts", key, asked, tuple[_Number, str, str, str])
@@ -82,7 +82,7 @@ def anomalies(reader: StoreReader, asked: Asked) -> Page:
     return _page(rows, asked.limit, lambda row: [row[name] for name in key])
 
 
-def incidents(reader: StoreReader, asked: Asked) -> Page:
+def incidents(reader: StoreReader, asked: PageAsked) -> ResultPage:
     """Return incidents as they were told, with their ``ts`` as epoch ms, newest first."""
     conditions, values = _within("ts", ("ts", "id"), asked, tuple[_Number, str])
     _either(conditions, values, "json_extract(body, '$.category')", asked.kinds)
@@ -93,7 +93,7 @@ def incidents(reader: StoreReader, asked: Asked) -> Page:
     return _page(rows, asked.limit, lambda row: [row["ts"], row["id"]])
 
 
-def windows(reader: StoreReader, asked: Asked) -> Page:
+def windows(reader: StoreReader, asked: PageAsked) -> ResultPage:
     """Return windows as `StoreReader.windows` does, with ``beat`` and ``device``: newest first, then by series."""
     last, series = key_of(asked.after, tuple[_Number, _Number]) if asked.after else (_END, _END)
     conditions: list[str] = []
@@ -110,10 +110,10 @@ def windows(reader: StoreReader, asked: Asked) -> Page:
     found.sort(key=lambda row: (-row[5], row[4], row[6]))
     rows = fold(found, named=True)
     keys = [key for key, _ in groupby((row[5], row[4]) for row in found)]
-    return Page(rows[: asked.limit], mark(*keys[asked.limit - 1]) if len(rows) > asked.limit else None)
+    return ResultPage(rows[: asked.limit], mark(*keys[asked.limit - 1]) if len(rows) > asked.limit else None)
 
 
-def maps(reader: StoreReader, asked: Asked) -> Page:
+def maps(reader: StoreReader, asked: PageAsked) -> ResultPage:
     """Return hotspot maps as `StoreReader.hotspots` does, newest first; of some `beats` their cells alone."""
     conditions, values = _within("ts", ("ts",), asked, tuple[_Number])
     statement = _select("ts, horizon_s, cell_m", "hotspot_maps", conditions, ("ts",))
@@ -146,7 +146,9 @@ def key_of(after: str, kind: type[K]) -> K:
     return found
 
 
-def _within(time: str, key: Sequence[str], asked: Asked, kind: type[tuple[Any, ...]]) -> tuple[list[str], list[object]]:
+def _within(
+    time: str, key: Sequence[str], asked: PageAsked, kind: type[tuple[Any, ...]]
+) -> tuple[list[str], list[object]]:
     """Return the conditions of the span and of the page, and their values."""
     conditions: list[str] = []
     values: list[object] = []
@@ -171,5 +173,5 @@ def _select(columns: str, table: str, conditions: Sequence[str], key: Sequence[s
     return f"SELECT {columns} FROM {table} WHERE {where} ORDER BY {', '.join(f'{name} DESC' for name in key)} LIMIT ?"
 
 
-def _page(rows: list[Row], limit: int, key: Callable[[Row], Sequence[object]]) -> Page:
-    return Page(rows[:limit], mark(*key(rows[limit - 1])) if len(rows) > limit else None)
+def _page(rows: list[Row], limit: int, key: Callable[[Row], Sequence[object]]) -> ResultPage:
+    return ResultPage(rows[:limit], mark(*key(rows[limit - 1])) if len(rows) > limit else None)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from console.api_client import TABLES, Board, BoardError, with_times
+from console.api_client import TABLES, BoardError, BoardReader, with_times
 from tests.stream import make_results as make
 from tests.support import free_port
 
@@ -22,7 +22,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 @pytest.fixture
 def reader(board):
-    return Board(str(board.base_url), sleep=lambda _seconds: None)
+    return BoardReader(str(board.base_url), sleep=lambda _seconds: None)
 
 
 @pytest.mark.parametrize("page", ["api.md", "api.zh-CN.md"])
@@ -72,15 +72,15 @@ def test_a_time_of_zero_is_none_and_inner_rows_are_seen():
 def test_an_address_that_is_none_is_refused(url, monkeypatch):
     monkeypatch.delenv("PATROLGRID_BOARD", raising=False)
     with pytest.raises(ValueError, match="expected the board's address"):
-        Board(url)
+        BoardReader(url)
 
 
 def test_a_token_goes_over_no_network_in_the_clear():
     with pytest.raises(ValueError, match="expected https"):
-        Board("http://10.1.2.3:8060", token=GIVEN)
+        BoardReader("http://10.1.2.3:8060", token=GIVEN)
     for allowed in ("https://10.1.2.3:8060", "http://127.0.0.1:8060", "http://[::1]:8060"):
-        Board(allowed, token=GIVEN)
-    Board("http://proxy:8060", token=GIVEN, plain=True)
+        BoardReader(allowed, token=GIVEN)
+    BoardReader("http://proxy:8060", token=GIVEN, plain=True)
 
 
 def answering(answers):
@@ -109,7 +109,7 @@ def test_a_busy_board_is_asked_again_and_a_token_is_in_no_address():
     server, thread, seen = answering([(503, refused), (429, b"busy"), (200, b'{"ok": true}')])
     waited = []
     with server:
-        board = Board(f"http://127.0.0.1:{server.server_port}", token=GIVEN, sleep=waited.append)
+        board = BoardReader(f"http://127.0.0.1:{server.server_port}", token=GIVEN, sleep=waited.append)
         assert board.get("/healthz", a=True) == {"ok": True}
         server.shutdown()
         thread.join()
@@ -120,11 +120,11 @@ def test_a_busy_board_is_asked_again_and_a_token_is_in_no_address():
 def test_in_the_end_it_gives_up():
     waited = []
     with pytest.raises(OSError, match=r"127\.0\.0\.1"):
-        Board(f"http://127.0.0.1:{free_port()}", sleep=waited.append).get("/healthz")
+        BoardReader(f"http://127.0.0.1:{free_port()}", sleep=waited.append).get("/healthz")
     assert len(waited) == 4
     server, thread, _ = answering([(502, b"<html>")] * 5)
     with server:
         with pytest.raises(BoardError, match="no board answered"):
-            Board(f"http://127.0.0.1:{server.server_port}", sleep=waited.append).get("/healthz")
+            BoardReader(f"http://127.0.0.1:{server.server_port}", sleep=waited.append).get("/healthz")
         server.shutdown()
         thread.join()

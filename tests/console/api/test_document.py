@@ -17,7 +17,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS
 
 from console.board.app import OPERATIONS
-from console.board.routes.document_routes import openapi
+from console.board.document.openapi import openapi
 from stream.sentences.languages import LANGUAGES
 
 MAKE = runpy.run_path(str(Path(__file__).parents[3] / "docs" / "make_api.py"))
