@@ -129,8 +129,13 @@ def test_an_empty_list_says_why_and_a_month_ago_is_found(open_page):
     wait_for(lambda: "fit the filters" in page.locator("#found").inner_text(), "the filters are said to be why")
 
 
-def test_the_table_has_what_the_page_shows(open_page):
+def test_the_table_has_what_the_page_shows_and_so_has_paper(open_page):
     page = open_page("?reason=any")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 720, "height": 1000})
+    assert page.locator("#filters").is_hidden()
+    assert page.locator("[data-alert=wrong]").bounding_box()["height"] < 60, "a line or two, as on the screen of a desk"
+    page.emulate_media(media="screen")
     with page.expect_download() as waiting:
         page.click("#table")
     assert waiting.value.suggested_filename == "alerts-2026-11-17.csv"
