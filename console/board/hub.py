@@ -317,8 +317,8 @@ class Board:
     """So do looks into the node's saved state, which is large."""
     reporting: anyio.CapacityLimiter = field(default_factory=partial(anyio.CapacityLimiter, 1))
     """And reports of a week."""
-    reports: dict[Week, WeekReport] = field(default_factory=dict)
-    """Those that were asked for last."""
+    reports: dict[Week, tuple[WeekReport, float]] = field(default_factory=dict)
+    """Those that were asked for last, and when each was made (steady seconds)."""
     rhythms: dict[str, tuple[str, Any]] = field(default_factory=dict)
     """Device → the saved state that was looked into, and what was found (`routes.registry_routes`)."""
     taken: dict[str, None] = field(default_factory=dict)

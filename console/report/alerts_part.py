@@ -56,6 +56,7 @@ class _Revision(msgspec.Struct):
     device: str
     by: str = ""
     reason: str = ""
+    place: dict[str, str] = {}
 
 
 class AlertStory(NamedTuple):
@@ -218,20 +219,23 @@ def answer_part(stories: Sequence[AlertStory], names: PlainNames, told: ToldSums
             for name in reversed(SEVERITY_RANK)
         },
         unanswered=len(alone),
-        named=[
-            Unanswered(
-                id=one.id,
-                raised_ms=one.raised_ms,
-                kind=one.kind,
-                severity=one.severity,
-                beat=one.beat,
-                device="" if one.kind in _OF_PEOPLE else names.text(one.device),
-                name=names.device(one.device),
-                state=one.state,
-            )
-            for one in named[:_MOST_NAMED]
-        ],
+        named=[_unanswered(one, names) for one in named[:_MOST_NAMED]],
         told=told,
+    )
+
+
+def _unanswered(one: _Revision, names: PlainNames) -> Unanswered:
+    place = {} if one.kind in _OF_PEOPLE else {language: names.text(text) for language, text in one.place.items()}
+    return Unanswered(
+        id=one.id,
+        raised_ms=one.raised_ms,
+        kind=one.kind,
+        severity=one.severity,
+        beat=one.beat,
+        beat_name=names.beat(one.beat),
+        device=names.text(one.device) if names.device(one.device) else "",
+        name=names.device(one.device) or place,
+        state=one.state,
     )
 
 

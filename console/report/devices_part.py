@@ -6,10 +6,8 @@ from typing import Any, Final, NamedTuple
 from console.report.document import DevicesPart, DeviceWeek, QualityPart
 from console.report.plain_names import PlainNames
 from console.report.week import HOUR_MS
-from stream.sinks.store.watched import watched_between
 
 Query = Callable[[str, Sequence[object]], list[Any]]
-_DAY_MS: Final = 24 * HOUR_MS
 _POOR: Final = 0.8
 """A device whose quality is below is shown although it was never dark."""
 _SUMS: Final = """
@@ -37,15 +35,15 @@ class _Dark(NamedTuple):
 def device_parts(
     query: Query, span: tuple[int, int], window_ms: int, devices: Iterable[str], names: PlainNames
 ) -> tuple[DevicesPart | None, QualityPart | None]:
-    """Return the devices' troubles, and the quality of what came; None where that is not kept any more.
+    """Return the devices' troubles, and the quality of what came; None where nothing of it is kept.
 
     `devices` are the ids of all that are in the places file.
     """
     begin_ms, until_ms = span
     rows = query(_SUMS, span)
-    ((oldest_ms,),) = query("SELECT min(start) FROM health", ())
-    if not rows or (oldest_ms - begin_ms > _DAY_MS and _was_there(query, begin_ms, oldest_ms - HOUR_MS)):
-        return None, None  # never kept, or deleted since
+    if not rows:
+        return None, None
+    ((since_ms,),) = query("SELECT min(start) FROM health WHERE start >= ? AND start < ?", span)
     dark = _dark(query(_DARK, (begin_ms, until_ms)), window_ms)
     found = [_device(row, dark.get(row[0]), window_ms, names) for row in rows]
     shown = [one for one in found if one.dark_h or one.stuck_h or one.quality < _POOR]
@@ -55,6 +53,7 @@ def device_parts(
     return (
         DevicesPart(
             known=len(rows),
+            since_ms=since_ms if since_ms - begin_ms >= HOUR_MS else None,
             dark_h=round(sum(one.dark_h for one in found), 3),
             rows=sorted(shown, key=lambda one: (-one.longest_h, -one.dark_h, one.quality, one.device)),
             never=[names.text(device) for device in devices if device not in known],
@@ -70,16 +69,6 @@ def device_parts(
             quality=round(sum(row[9] for row in rows) / windows, 4) if windows else None,
         ),
     )
-
-
-def _was_there(query: Query, begin_ms: int, until_ms: int) -> bool:
-    """Tell whether windows were closed in a span of time, so that their data quality was kept once.
-
-    Windows alone would not tell: history that was sent on purpose has windows, too, and was never watched.
-    """
-    watched = sum(end - begin for begin, end in watched_between(query, begin_ms, until_ms))
-    seen = "SELECT 1 FROM windows WHERE start >= ? AND start < ? AND n > 0 LIMIT 1"
-    return watched > HOUR_MS and bool(query(seen, (begin_ms, until_ms)))
 
 
 def _share(part: int, whole: int) -> float | None:

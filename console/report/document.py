@@ -90,9 +90,11 @@ class Unanswered(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     severity: str
     beat: str
+    beat_name: Names
     device: str
+    """Empty where the alert is about a place, or a person."""
     name: Names
-    """Of the device."""
+    """Of the device, else of the place."""
     state: str
 
 
@@ -188,6 +190,8 @@ class DevicesPart(msgspec.Struct, frozen=True, kw_only=True):
     """Devices that were silent or wrong."""
 
     known: int
+    since_ms: int | None
+    """From when on it is known; None where that is all of the week."""
     dark_h: float
     rows: list[DeviceWeek]
     """Those with any trouble, the longest dark first."""
@@ -273,6 +277,8 @@ class WeekReport(msgspec.Struct, frozen=True, kw_only=True):
     until_ms: int
     made_ms: int
     """When, by the site's time."""
+    began_ms: int | None
+    """When somebody listened first; None where nobody knows."""
     state: Literal["over", "running"]
     simulated: bool
     compared: list[PastWeek]

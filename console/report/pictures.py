@@ -14,6 +14,7 @@ SOFT: Final = "#555"
 LINE: Final = "#999"
 ALARM: Final = "#b35900"
 _FONT: Final = 'font-family="Noto Sans CJK SC, Noto Sans, sans-serif"'
+_FEWEST: Final = 9
 _OVER: Final = 0.75
 """From this much ink on a number stands in white."""
 
@@ -128,11 +129,11 @@ def weeks(label: str, bars: Sequence[Bar], mean: float | None) -> str:
             parts.append(_rect(x, base - height, width - step, height, kind="fill" if bar.marked else "past"))
             parts.append(_text(middle, base - height - 3, bar.text, anchor="middle", kind="ink"))
         parts.append(_text(middle, base + 11, bar.label, size=8.5, anchor="middle"))
-    whole = 4 + len(bars) * width
-    parts.append(_line(0, base, whole, base))
+    whole = 4 + max(len(bars), _FEWEST) * width  # few weeks make no wider bars
+    parts.append(_line(0, base, 4 + len(bars) * width, base))
     if mean is not None:
         y = base - mean / most * high
-        parts.append(_line(0, y, whole - step, y, dash="4 3"))
+        parts.append(_line(0, y, 4 + len(bars) * width - step, y, dash="4 3"))
     return _svg(whole, base + 16, label, parts)
 
 

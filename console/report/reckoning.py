@@ -55,10 +55,15 @@ class WeekSource(NamedTuple):
         """Return the newest week that is over."""
         return week_of(self.now_ms(), self.zone).shifted(-1)
 
+    def began_ms(self) -> int | None:
+        """Return when somebody listened first; None where nobody knows."""
+        ((first_ms,),) = self.reader.query("SELECT min(since_ms) FROM watched")
+        return None if first_ms is None else int(first_ms)
+
     def weeks(self) -> list[Week]:
         """Return all weeks, the running one first, back to the first in which somebody listened; 60 at most."""
         newest = week_of(self.now_ms(), self.zone)
-        ((first_ms,),) = self.reader.query("SELECT min(since_ms) FROM watched")
+        first_ms = self.began_ms()
         found = [newest]
         while len(found) < _MOST_WEEKS and first_ms is not None and found[-1].begin_ms(self.zone) > first_ms:
             found.append(found[-1].shifted(-1))
@@ -143,6 +148,7 @@ def reckon(source: WeekSource, week: Week, check: Callable[[], None] = lambda: N
         end_ms=end_ms,
         until_ms=span[1],
         made_ms=now_ms,
+        began_ms=source.began_ms(),
         state="over" if now_ms >= end_ms else "running",
         simulated=settings.clock.mode != "system",
         compared=[one for one in weeks if one.alerts is not None],

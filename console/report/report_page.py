@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 from console.common import in_words
 from console.report import pictures
 from console.report.document import (
+    SPANS,
     LearntPart,
+    PastWeek,
     PatrolPart,
     PatrolSum,
     Spread,
@@ -22,6 +24,7 @@ from console.report.report_words import ReportWords
 from console.report.week import spread, table
 from stream.sentences import Why
 from stream.sentences.catalogue import Sentences
+from stream.sentences.languages import one_script
 
 STYLE: Final = Path(__file__).resolve().parent.parent / "static" / "css" / "report.css"
 _MOST_ROWS: Final = 12
@@ -90,10 +93,12 @@ class _Report(ReportWords):
     def _alerts(self) -> list[str]:
         alerts, say = self.report.alerts, self.say
         found = [self.line("report-none-raised")] if not alerts.total else []
-        found.append(self.picture(self._weeks_picture(), self.text("report-weeks")))
-        left = [self.say("report-left-week", week=one.week, hours=one.unknown_h) for one in self.report.left_out]
-        left = left if self.report.compared else []
-        found += [self.line("report-left-out", weeks=self.say("report-and").join(reversed(left)))] if left else []
+        past = self._past()
+        found += [self.picture(self._weeks_picture(past), self.text("report-weeks"))] if past else []
+        if self.report.began_ms is not None and len(past) < SPANS[-1]:
+            found.append(self.line("report-began", time=self.day(self.report.began_ms, "%Y-%m-%d")))
+        left = [say("report-left-week", week=one.week, hours=one.unknown_h) for one in past if one.alerts is None]
+        found += [self.line("report-left-out", weeks=say("report-and").join(left))] if left else []
         rows = [one for one in alerts.beats if one.count or any(one.mean_hours or ())][:_MOST_ROWS]
         names = [say.pick(one.name) or one.beat or say("report-no-beat") for one in rows]
         if rows:
@@ -147,12 +152,13 @@ class _Report(ReportWords):
             found += self.picture(pictures.heat(caption, rows, before, most), escape(caption))
         return f'<div class="report-pair">{found}</div>'
 
-    def _weeks_picture(self) -> str:
-        """Return the weeks before, oldest first, and this one."""
-        alerts = self.report.alerts
+    def _past(self) -> list[PastWeek]:
+        """Return the weeks before in which the site was there, the oldest first."""
         past = sorted([*self.report.compared, *self.report.left_out], key=lambda one: one.begin_ms)
-        while past and past[0].alerts is None:  # the site may have been no site then
-            del past[0]
+        return [one for one in past if one.until_ms > (self.report.began_ms or 0)]
+
+    def _weeks_picture(self, past: Sequence[PastWeek]) -> str:
+        alerts = self.report.alerts
         found = [Bar(one.week.partition("-")[2], one.alerts, str(one.alerts)) for one in past]
         high = "" if alerts.high in {None, alerts.total} else f"–{alerts.high}"
         now = Bar(self.report.week.partition("-")[2], alerts.total, f"{alerts.total}{high}", marked=True)
@@ -185,8 +191,8 @@ class _Report(ReportWords):
                             self.day(one.raised_ms),
                             say.why(Why("severity", {"severity": one.severity})),
                             self.kind(one.kind),
-                            one.beat,
-                            self.name(one.name, one.device),
+                            say.pick(one.beat_name) or one.beat or "—",
+                            self.name(one.name, one.device) or "—",
                         )
                         for one in answers.named[:_MOST_ROWS]
                     ],
@@ -216,8 +222,8 @@ class _Report(ReportWords):
 
         header = ("shift", "stops", "planned", "delivered", "done", "skipped", "missed")
         rows = [
-            (one.id, str(one.stops), f"{one.planned_min:.0f}", f"{one.delivered_min:.0f}", str(one.done),
-             str(one.skipped), str(one.missed))
+            (one_script(one.id, say.language), str(one.stops), f"{one.planned_min:.0f}",
+             f"{one.delivered_min:.0f}", str(one.done), str(one.skipped), str(one.missed))
             for one in patrol.shifts
         ]  # fmt: skip
         caption = self.text("report-by-beat")
@@ -247,7 +253,8 @@ class _Report(ReportWords):
         devices, quality, say = self.report.devices, self.report.quality, self.say
         if devices is None:
             return [self.line("report-gone")]
-        found = []
+        since = devices.since_ms
+        found = [] if since is None else [self.line("report-devices-since", time=self.day(since))]
         if devices.rows:
             rows = [
                 (

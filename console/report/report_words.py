@@ -32,7 +32,7 @@ class ReportWords:
     def name(self, names: Names, identifier: str) -> str:
         """Return what people call it, with its id where that is something else."""
         name = self.say.pick(names)
-        return f"{name} ({identifier})" if name and name != identifier else identifier
+        return f"{name} ({identifier})" if name and identifier and name != identifier else identifier or name
 
     def beat(self, names: Names, identifier: str) -> str:
         """Return what people call a beat, also none."""

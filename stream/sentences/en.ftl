@@ -3194,7 +3194,9 @@ report-devices-known = { $n ->
     [one] { $n } device
    *[other] { $n } devices
 }
-report-gone = Not kept any more: data quality is kept for 30 days (store.health_days).
+report-devices-since = Known since { $time }.
+report-began = The site began on { $time }.
+report-gone = Nothing of it is kept: data quality is kept for 30 days (store.health_days).
 report-alerts = Alerts
 report-acknowledge = Time until somebody took it up
 report-acknowledge-of = of these: { $severity }

@@ -1,5 +1,6 @@
 """The report of a week on the board: as a part of its page, with all figures, and as files."""
 
+import time
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
@@ -25,8 +26,8 @@ from stream.sinks.store.reader import StoreReader
 
 _KEPT: Final = 12
 """Reports that are remembered."""
-_YOUNG_MS: Final = 300_000
-"""A report that may still change is made anew when it is older, by the site's time."""
+_YOUNG_S: Final = 60.0
+"""A report that may still change is made anew when it was made so long ago."""
 
 
 class ReportQuery(Query, frozen=True):
@@ -105,10 +106,10 @@ def _make(board: Board, settings: Settings, week: Week | None) -> tuple[WeekRepo
         source = WeekSource(reader, settings, board.places, ZoneInfo(board.config.timezone), folder)
         weeks = source.weeks()
         chosen = week or (weeks[1] if len(weeks) > 1 else weeks[0])
-        known = board.reports.get(chosen)
-        if known is None or (not is_final(known) and source.now_ms() - known.made_ms > _YOUNG_MS):
+        known, made_s = board.reports.get(chosen, (None, 0.0))
+        if known is None or (not is_final(known) and time.monotonic() - made_s > _YOUNG_S):
             known = week_report(source, chosen, partial(_check, board))
-            board.reports[chosen] = known
+            board.reports[chosen] = known, time.monotonic()
             while len(board.reports) > _KEPT:
                 del board.reports[next(iter(board.reports))]
         return known, weeks

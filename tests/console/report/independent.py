@@ -364,6 +364,7 @@ def reckoned(
             "blank_h": week.blank_h,
             "away": week.away,
         },
+        "began_ms": min((round(1000 * float(row["at"])) for row in exports.rows["watched"]), default=None),
         "left_out_weeks": {one.name: one.unknown_h for one in past if one.unknown_h > 24},
     }
 
