@@ -67,6 +67,7 @@ def test_a_device_is_put_in_heard_named_and_gets_its_sheet(station, open_page):
     form.get_by_text("patrolgrid/v1/s/old-market/cam-41/obs").wait_for()
     form.get_by_role("link", name="To its page").click()
     page.wait_for_url("**/device?id=cam-41")
+    page.get_by_role("heading", name="东门").wait_for()  # the board has taken the places up, and the page begun anew
     page.get_by_text("Nothing was heard of it lately.").wait_for()
     say(station, "cam-41", 12)
     page.locator('.just[data-heard="now"]').wait_for()
@@ -90,8 +91,10 @@ def test_a_device_is_put_in_heard_named_and_gets_its_sheet(station, open_page):
     assert paper.locator(".secret").inner_text() == code
     page.emulate_media(media="print")
     assert not page.locator("#who").is_visible()
-    assert paper.is_visible()
-    sheets = re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4", print_background=True))
+    assert paper.locator("h1").bounding_box()["y"] >= 0, "from its title"
+    away = paper.locator(".note").last.bounding_box()
+    assert away["y"] + away["height"] < 1046, "to its last line, on one side of A4 with a centimetre around"
+    sheets = re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))
     assert len(sheets) == 1
     page.emulate_media(media="screen")
     form.get_by_role("button", name="Close").click()
