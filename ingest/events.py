@@ -45,7 +45,7 @@ LONG_NOTE: Final = 1_000
 """Characters of a note on an alert, and of one in the shift book."""
 
 
-class Handed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class StillOpen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that was still open when a shift was handed over."""
 
     what: Literal["alert", "device", "mute", "works"]
@@ -80,7 +80,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """Which shift is handed over (``early-2026-11-26``), or the id of the hand-over that is taken."""
     to: Annotated[str, msgspec.Meta(max_length=64)] = ""
     """To whom it is handed over, as people call them; empty: to whoever comes."""
-    handed: Annotated[tuple[Handed, ...], msgspec.Meta(max_length=MOST_HANDED)] = ()
+    handed: Annotated[tuple[StillOpen, ...], msgspec.Meta(max_length=MOST_HANDED)] = ()
     """What is open then, the worst first."""
     more: Annotated[int, msgspec.Meta(ge=0)] = 0
     """How much more was open."""

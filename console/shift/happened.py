@@ -26,7 +26,7 @@ _WINDOW_S: Final = 300
 _ENDED: Final = frozenset({"cleared", "expired"})
 
 
-class Told(msgspec.Struct, frozen=True):
+class AlertTold(msgspec.Struct, frozen=True):
     """Whom a channel has told of an alert."""
 
     channel: str
@@ -60,13 +60,13 @@ class BookAlert(msgspec.Struct, kw_only=True):
     note: str = ""
     reason: str = ""
     """Why it was a false alarm, see `ingest.events.FalseAlarm`."""
-    told: list[Told] | None = None
+    told: list[AlertTold] | None = None
     """None where that cannot be read."""
     notes: int = 0
     """How many were written at it."""
 
 
-class Where(Protocol):
+class _AlertSite(Protocol):
     """What of a site is needed to tell of its alerts."""
 
     @property
@@ -104,7 +104,7 @@ def open_alerts(query: Query, at_ms: int) -> list[str]:
     return [identifier for (identifier,) in found]
 
 
-def alerts_as_they_were(query: Query, alerts: Sequence[str], at_ms: int, site: Where) -> dict[str, BookAlert]:
+def alerts_as_they_were(query: Query, alerts: Sequence[str], at_ms: int, site: _AlertSite) -> dict[str, BookAlert]:
     """Return alerts by id as they were known at a time, and whom was told of them; none that were raised later."""
     ids = list(dict.fromkeys(alerts))
     rows = query(
@@ -122,7 +122,7 @@ def alerts_as_they_were(query: Query, alerts: Sequence[str], at_ms: int, site: W
         return found
     for identifier, one in found.items():
         one.told = [
-            Told(channel, [site.names.get(person, person) for person in persons], state, told_ms)
+            AlertTold(channel, [site.names.get(person, person) for person in persons], state, told_ms)
             for channel, persons, state, told_ms in told.get(identifier, [])
         ]
     return found

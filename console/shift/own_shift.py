@@ -4,7 +4,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from console.people.people import Person
-from console.shift.shift_times import Shift, ShiftTimes
+from console.shift.shift_times import ShiftSpan, ShiftTimes
 from ingest.days.telling_settings import TellingSettings, rules_of, with_file
 from ingest.setup.settings import SettingsError
 from models.occurrences import Occurrences
@@ -13,7 +13,7 @@ _EARLY_MS: Final = 3_600_000
 """So long before a shift people sign in for it."""
 
 
-def own_shift(times: ShiftTimes, telling: TellingSettings, person: Person, since_ms: int) -> Shift | None:
+def own_shift(times: ShiftTimes, telling: TellingSettings, person: Person, since_ms: int) -> ShiftSpan | None:
     """Return the shift for which somebody signed in at a time (epoch ms, the site's time); None where it is nobody's.
 
     Who is on the rota is there for what it says, officers for their shift of the plan. Of a duty officer whom neither
@@ -26,12 +26,13 @@ def own_shift(times: ShiftTimes, telling: TellingSettings, person: Person, since
     return times.at(since_ms + _EARLY_MS) if person.role == "duty" else None
 
 
-def _on_rota(zone: ZoneInfo, telling: TellingSettings, person: str, since_ms: int) -> list[Shift]:
+def _on_rota(zone: ZoneInfo, telling: TellingSettings, person: str, since_ms: int) -> list[ShiftSpan]:
     try:
         rota = rules_of(with_file(telling)).rota
     except SettingsError:  # being edited; the doctor says what is wrong with it
         return []
     mine = Occurrences((entry for entry in rota if person in entry.at), zone)
     return [
-        Shift("", one.entry.name, "", one.start_ms, one.end_ms) for one in mine.between(since_ms, since_ms + _EARLY_MS)
+        ShiftSpan("", one.entry.name, "", one.start_ms, one.end_ms)
+        for one in mine.between(since_ms, since_ms + _EARLY_MS)
     ]

@@ -26,13 +26,13 @@ from console.shift.happened import (
     silent,
     urgent_first,
 )
-from console.shift.shift_times import Shift, ShiftTimes, times_of
+from console.shift.shift_times import ShiftSpan, ShiftTimes, times_of
 from deploy.settings import Settings
 from deploy.wiring import open_calendar
 from ingest.clock import wall_ms
 from ingest.days.calendar_file import LAST_CALENDAR, last_calendar
 from ingest.days.site_calendar import CalendarEntry
-from ingest.events import MOST_HANDED, Handed
+from ingest.events import MOST_HANDED, StillOpen
 from ingest.vocabulary import DEVICE_TROUBLES
 from models.occurrences import Occurrences
 from stream.sentences.catalogue import with_texts
@@ -93,7 +93,7 @@ class OpenThing(msgspec.Struct, kw_only=True):
 
 
 class HandedThing(msgspec.Struct, kw_only=True):
-    """What was open when a shift was handed over, see `ingest.events.Handed`."""
+    """What was open when a shift was handed over, see `ingest.events.StillOpen`."""
 
     what: str
     id: str
@@ -156,7 +156,7 @@ class ShiftBook(msgspec.Struct, kw_only=True):
     """What this one has handed over."""
 
 
-class Site(msgspec.Struct, frozen=True, kw_only=True):
+class ShiftSite(msgspec.Struct, frozen=True, kw_only=True):
     """What is the same for all shifts of a site."""
 
     folder: Path
@@ -167,17 +167,19 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     """Id of a person or an officer → name."""
 
 
-def read_site(folder: Path, settings: Settings, officers: Mapping[str, str]) -> Site:
+def read_site(folder: Path, settings: Settings, officers: Mapping[str, str]) -> ShiftSite:
     """Return what is the same for all shifts, from a site's settings and the files in its folder."""
     people, calendar = People(folder), last_calendar(folder / LAST_CALENDAR)
     if calendar is None:  # no node has run here yet
         calendar = open_calendar(settings, folder).calendar
     times = times_of(settings.patrol, settings.site.timezone)
     accounts = {one.id: one.name for one in people.all()} if people.anybody() else {}
-    return Site(folder=folder, times=times, zone=times.zone, calendar=calendar.entries, names={**officers, **accounts})
+    return ShiftSite(
+        folder=folder, times=times, zone=times.zone, calendar=calendar.entries, names={**officers, **accounts}
+    )
 
 
-def shift_now(shift: Shift, site: Site, now_ms: int) -> ShiftNow:
+def shift_now(shift: ShiftSpan, site: ShiftSite, now_ms: int) -> ShiftNow:
     """Return a shift as it is told."""
     officers = [site.names.get(one, one) for one in shift.officers]
     told = ShiftNow(
@@ -188,7 +190,7 @@ def shift_now(shift: Shift, site: Site, now_ms: int) -> ShiftNow:
     return told
 
 
-def shift_book(reader: StoreReader, site: Site, shift: Shift, now_ms: int) -> ShiftBook:
+def shift_book(reader: StoreReader, site: ShiftSite, shift: ShiftSpan, now_ms: int) -> ShiftBook:
     """Return all of a shift's page, as of `now_ms` (the site's time, epoch ms). Raises `StoreError`."""
     told = shift_now(shift, site, now_ms)
     begin, until = shift.begin_ms, shift.begin_ms if told.state == "coming" else shift.end_ms
@@ -223,10 +225,10 @@ def shift_book(reader: StoreReader, site: Site, shift: Shift, now_ms: int) -> Sh
     )
 
 
-def handed(book: ShiftBook) -> tuple[tuple[Handed, ...], int]:
+def handed(book: ShiftBook) -> tuple[tuple[StillOpen, ...], int]:
     """Return what a hand-over says is open, and how much more there is than it can hold."""
     things = [
-        Handed(
+        StillOpen(
             what=one.what,
             id=one.id or one.kind,
             where=" ".join(one.where)[:120],
@@ -235,12 +237,12 @@ def handed(book: ShiftBook) -> tuple[tuple[Handed, ...], int]:
         )
         for one in book.things
     ]
-    alerts = [Handed(what="alert", id=one.id) for one in book.open]
+    alerts = [StillOpen(what="alert", id=one.id) for one in book.open]
     found = [*things[: MOST_HANDED // 2], *alerts, *things[MOST_HANDED // 2 :]]
     return tuple(found[:MOST_HANDED]), max(len(found) - MOST_HANDED, 0)
 
 
-def open_things(reader: StoreReader, site: Site, shift: Shift, now_ms: int) -> list[OpenThing]:
+def open_things(reader: StoreReader, site: ShiftSite, shift: ShiftSpan, now_ms: int) -> list[OpenThing]:
     """Return what else is open now: devices without data, mutes, what is planned up to the end of the next shift."""
     wrong: dict[tuple[str, str], list[str]] = {}
     for row in reader.health():
@@ -272,7 +274,7 @@ def open_things(reader: StoreReader, site: Site, shift: Shift, now_ms: int) -> l
     return [*mutes, *works, *devices]
 
 
-def _hand_overs(reader: StoreReader, site: Site, shift: str) -> list[HandOver]:
+def _hand_overs(reader: StoreReader, site: ShiftSite, shift: str) -> list[HandOver]:
     rows = handed_over(reader.query, [shift])
     ids = [one["id"] for row in rows for one in row.get("handed", ()) if one["what"] == "alert"]
     bodies = reader.query(
@@ -297,7 +299,7 @@ def _hand_overs(reader: StoreReader, site: Site, shift: str) -> list[HandOver]:
                     text=one.text,
                     words=words.get(one.id, {}) if one.what == "alert" else {},
                 )
-                for one in msgspec.convert(row.get("handed", []), list[Handed])
+                for one in msgspec.convert(row.get("handed", []), list[StillOpen])
             ],
             more=row.get("more", 0),
             taken_ms=None if row["taken"] is None else row["taken"]["ts"],

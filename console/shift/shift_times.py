@@ -28,7 +28,7 @@ _USUAL: Final = tuple(
 _DATED: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:-\d{4})?\Z")
 
 
-class Shift(NamedTuple):
+class ShiftSpan(NamedTuple):
     """One shift of one day."""
 
     id: str
@@ -58,7 +58,7 @@ class ShiftTimes:
         self._planned = Occurrences(roster_of(settings).shifts, zone)
         self._usual = Occurrences(_USUAL, zone)
 
-    def between(self, begin_ms: int, end_ms: int) -> list[Shift]:
+    def between(self, begin_ms: int, end_ms: int) -> list[ShiftSpan]:
         """Return the shifts that overlap a span of time of some weeks at most (epoch ms), in order."""
         low, high = begin_ms - _AROUND_MS, end_ms + _AROUND_MS
         planned = self._plans(low, high)
@@ -71,11 +71,11 @@ class ShiftTimes:
             used.add(shift.id)
         return [shift for shift in found if shift.begin_ms < end_ms and shift.end_ms > begin_ms]
 
-    def at(self, ms: int) -> Shift:
+    def at(self, ms: int) -> ShiftSpan:
         """Return the shift that runs at a time; where several do, the one that has begun last."""
         return self.between(ms, ms + 1)[-1]
 
-    def find(self, identifier: str) -> Shift | None:
+    def find(self, identifier: str) -> ShiftSpan | None:
         """Return a shift by its id, None where there is none (any more)."""
         dated = _DATED.search(identifier[:64])
         try:
@@ -88,18 +88,18 @@ class ShiftTimes:
         shifts = self.between(begin_ms, begin_ms + 25 * _HOUR_MS)
         return next((shift for shift in shifts if shift.id == identifier), None)
 
-    def beside(self, shift: Shift) -> tuple[Shift | None, Shift | None]:
+    def beside(self, shift: ShiftSpan) -> tuple[ShiftSpan | None, ShiftSpan | None]:
         """Return the shift before and the one after."""
         found = self.between(shift.begin_ms - 2 * _DAY_MS, shift.end_ms + 2 * _DAY_MS)
         here = found.index(shift) if shift in found else 0
         return found[here - 1] if here else None, found[here + 1] if here + 1 < len(found) else None
 
-    def _plans(self, low: int, high: int) -> list[Shift]:
+    def _plans(self, low: int, high: int) -> list[ShiftSpan]:
         """Return the plan's shifts, those of the same hours as one."""
-        found: dict[tuple[int, int], Shift] = {}
+        found: dict[tuple[int, int], ShiftSpan] = {}
         for one in self._planned.between(low, high):
             entry, hours = one.entry, (one.start_ms, one.end_ms)
-            new = Shift(self._id(id_of(entry.name, "shift"), one.start_ms), entry.name, "", *hours, entry.at)
+            new = ShiftSpan(self._id(id_of(entry.name, "shift"), one.start_ms), entry.name, "", *hours, entry.at)
             known = found.setdefault(hours, new)
             if known is not new:
                 names = known.name if entry.name in known.name.split(" · ") else f"{known.name} · {entry.name}"
@@ -107,7 +107,7 @@ class ShiftTimes:
                 found[hours] = known._replace(name=names, officers=officers)
         return list(found.values())
 
-    def _between_plans(self, planned: list[Shift], low: int, high: int) -> Iterator[Shift]:
+    def _between_plans(self, planned: list[ShiftSpan], low: int, high: int) -> Iterator[ShiftSpan]:
         reached, gaps = low, []
         for begin, end in sorted((shift.begin_ms, shift.end_ms) for shift in planned):
             if begin > reached:
@@ -124,7 +124,7 @@ class ShiftTimes:
             else:
                 cuts = sorted({begin, end, *(one.start_ms for one in usual if one.start_ms > begin)})
             for one, (since, until) in zip(usual, pairwise(cuts), strict=True):
-                yield Shift(self._id(one.entry.name, since), "", one.entry.name, since, until)
+                yield ShiftSpan(self._id(one.entry.name, since), "", one.entry.name, since, until)
 
     def _id(self, name: str, begin_ms: int) -> str:
         return f"{name[:48]}-{self._local(begin_ms):%Y-%m-%d}"

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from ingest.codecs.people import READERS, said_record
-from ingest.events import LONG_NOTE, Command, Handed
+from ingest.events import LONG_NOTE, Command, StillOpen
 from ingest.log.records import RecordKind
 from ingest.vocabulary import Reason
 from stream.pipeline.pipeline import Pipeline
@@ -61,7 +61,7 @@ def test_a_command_of_an_earlier_version_is_still_one():
 
 
 def test_plates_are_taken_out_of_all_that_people_wrote():
-    mute = Handed(what="mute", where="b1 PLATE", text="for PLATE")
+    mute = StillOpen(what="mute", where="b1 PLATE", text="for PLATE")
     word = hand_over(note="the car PLATE is back", to="PLATE", by="PLATE", name="PLATE", handed=(mute,))
     record = said_record(word, "", lambda text: text.replace("PLATE", "h1:t"), T0)
     assert b"PLATE" not in record.payload

@@ -17,8 +17,8 @@ from console.board.operations import Body, Operation, Query, Since, Until, asked
 from console.board.routes.alert_routes import giver
 from console.board.routes.people_routes import sign_out
 from console.board.who import noted_order, press_of, who_of
-from console.shift.shift_book import ShiftBook, ShiftNow, Site, handed, read_site, shift_book, shift_now
-from console.shift.shift_times import FIRST_MS, LAST_MS, Shift
+from console.shift.shift_book import ShiftBook, ShiftNow, ShiftSite, handed, read_site, shift_book, shift_now
+from console.shift.shift_times import FIRST_MS, LAST_MS, ShiftSpan
 from deploy.settings import Settings, with_values
 from ingest.events import LONG_NOTE, Action, Command, Id, MaybeId
 from stream.sinks.store.book_table import entry, handed_over
@@ -91,7 +91,7 @@ class BookAnswer(msgspec.Struct, frozen=True):
     """Whose name it bears."""
 
 
-def site_of(board: Board) -> Site:
+def site_of(board: Board) -> ShiftSite:
     """Return what is the same for all shifts. It reads files: not for the event loop."""
     settings = board.settings
     if settings is None:
@@ -174,7 +174,7 @@ async def take(request: Request) -> Response:
 
 async def _book(board: Board, identifier: str, now_ms: int) -> ShiftBook:
     site = await anyio.to_thread.run_sync(site_of, board)
-    found: Shift | None = site.times.find(identifier) if identifier else site.times.at(now_ms)
+    found: ShiftSpan | None = site.times.find(identifier) if identifier else site.times.at(now_ms)
     if found is None:
         raise ApiError(404, "no_shift", id=identifier[:64])
     return await board.asker.ask(lambda reader: shift_book(reader, site, found, now_ms))

@@ -6,8 +6,8 @@ import pytest
 
 from console.deliver.mutes import Mute, Mutes
 from console.deliver.outbox_file import FILE, open_outbox
-from console.shift.happened import Told
-from console.shift.shift_book import Site, handed, shift_book
+from console.shift.happened import AlertTold
+from console.shift.shift_book import ShiftSite, handed, shift_book
 from console.shift.shift_times import ShiftTimes
 from ingest.clock import wall_ms
 from ingest.days.patrol_settings import PatrolSettings
@@ -41,7 +41,7 @@ def book(node, tmp_path):
 
     def ask(now_ms=T0 + HOUR, shift="late-2026-11-23"):
         names = {"p1": "Li Wei", "wang": "Wang Lei"}
-        site = Site(folder=tmp_path, times=times, zone=SHANGHAI, calendar=(works,), names=names)
+        site = ShiftSite(folder=tmp_path, times=times, zone=SHANGHAI, calendar=(works,), names=names)
         found = times.find(shift)
         assert found is not None
         return shift_book(reader, site, found, now_ms)
@@ -113,7 +113,7 @@ def test_who_was_told_and_what_was_written_at_it(node, book, tmp_path):
     outbox.close()
     found = book()
     (alert,) = found.alerts
-    assert alert.told == [Told("mail", ["Wang Lei", "p9"], "accepted", 7)]
+    assert alert.told == [AlertTold("mail", ["Wang Lei", "p9"], "accepted", 7)]
     assert alert.notes == 1
     assert [(one.id, one.name, one.alert) for one in found.notes] == [("n-3", "Li Na", ""), ("n-1", "Li Na", "al-1")]
 
