@@ -99,6 +99,12 @@ async def _ask_all(path: Path) -> dict[str, Any]:
                 spent = round((time.process_time() - begun) * 1000, 1)
                 answer.raise_for_status()
                 found[f"{name}_{what}"] = {"value": spent, "unit": "ms", "target": 200, "at_most": True}
+        for name, shift in (("shift_yesterday", "day-2026-11-22"), ("shift_a_year_ago", "day-2025-12-20")):
+            begun = time.process_time()
+            answer = await client.get(f"/api/shift?shift={shift}")
+            spent = round((time.process_time() - begun) * 1000, 1)
+            answer.raise_for_status()
+            found[name] = {"value": spent, "unit": "ms", "target": 200, "at_most": True}
         begun = time.process_time()
         answer = await client.get("/api/alerts.csv?from=2026-10-01&to=2026-10-31")
         rows = max(answer.text.count("\n") - 1, 1)
