@@ -21,7 +21,10 @@ def node(tmp_path_factory):
     made = Node(folder)
     made.fill()
     made.write(
-        alerts=[make.alert(f"al-{number}", 1, raised_ms=make.T0 + 3_600_000 * number) for number in range(2, 7)],
+        alerts=[
+            make.alert(f"al-{number}", 1, raised_ms=make.T0 + 3_600_000 * number, reason="works" if number == 2 else "")
+            for number in range(2, 7)
+        ],
         anomalies=[make.anomaly(), make.anomaly(make.T0 + 1, kind="deficit")],
         incidents=[make.incident("old", make.T0 - 80 * 3_600_000), make.incident("two", make.T0)],
         maps=[make.hotspot_map(make.T0 + 3_600_000, ("r1c1", "b1"), ("r2c2", "b2"))],
