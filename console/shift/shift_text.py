@@ -21,41 +21,41 @@ class ShiftText:
 
     def lines(self, book: ShiftBook) -> Iterator[str]:
         """Yield the lines of a book."""
-        say, shift = self._say, book.shift
+        page, shift = self._page, book.shift
         name = shift.name or self._texts(f"board-shiftname-{shift.usual}")
         begin, end = self._time(shift.begin_ms), self._time(shift.end_ms)
-        yield say("title", name=safe(name), day=f"{self._at(shift.begin_ms):%Y-%m-%d}", begin=begin, end=end)
-        yield say(f"state_{shift.state}", time=self._time(book.now_ms))
+        yield page("title", name=safe(name), day=f"{self._at(shift.begin_ms):%Y-%m-%d}", begin=begin, end=end)
+        yield page(f"state_{shift.state}", time=self._time(book.now_ms))
         yield from (line for one in book.received for line in self._hand_over(one))
-        title = say("was_open_title" if shift.state == "over" else "open")
+        title = page("was_open_title" if shift.state == "over" else "open")
         things = [self._thing(one) for one in book.things]
-        yield from self._list(title, [*map(self._alert, book.open), *things], say("nothing_open"))
+        yield from self._list(title, [*map(self._alert, book.open), *things], page("nothing_open"))
         notes = [f"{self._time(one.ts)}  {safe(one.name)}: {_on_one_line(one.note)}" for one in book.notes]
-        yield from self._list(say("notes"), notes, say("no_notes"))
-        yield from self._list(say("alerts"), [*map(self._alert, book.alerts)], say("no_alerts"), book.left_out)
+        yield from self._list(page("notes"), notes, page("no_notes"))
+        yield from self._list(page("alerts"), [*map(self._alert, book.alerts)], page("no_alerts"), book.left_out)
         reports = [
             f"{self._time(row['ts'])}  {safe(self._texts.pick(row['words']))} {safe(row['text'])}".rstrip()
             for row in book.incidents
         ]
-        yield from self._list(say("reports"), reports, say("no_reports"))
+        yield from self._list(page("reports"), reports, page("no_reports"))
         patrols = [
             f"{safe(one.name)}: "
-            + say("patrol", done=one.done, stops=one.stops, missed=one.missed, skipped=one.skipped,
+            + page("patrol", done=one.done, stops=one.stops, missed=one.missed, skipped=one.skipped,
                   delivered=round(one.delivered_min), planned=round(one.planned_min))
             for one in book.patrols
         ]  # fmt: skip
-        yield from self._list(say("patrols"), patrols, say("no_patrols"))
-        yield from self._list(say("devices"), [*map(self._alert, book.devices)], say("no_devices"))
+        yield from self._list(page("patrols"), patrols, page("no_patrols"))
+        yield from self._list(page("devices"), [*map(self._alert, book.devices)], page("no_devices"))
         gaps = [
-            f"{self._time(begin)}–{self._time(end)}  " + say("gap", span=self._minutes((end - begin) / 60_000))
+            f"{self._time(begin)}–{self._time(end)}  " + page("gap", span=self._minutes((end - begin) / 60_000))
             for begin, end in book.gaps or ()
         ]
         silent = [
-            f"{self._device(row['device'])}: " + say("silent", span=self._minutes(row["minutes"]))
+            f"{self._device(row['device'])}: " + page("silent", span=self._minutes(row["minutes"]))
             for row in book.silent or ()
         ]
         unknown = "data_unknown" if book.gaps is None else "silent_unknown" if book.silent is None else "no_gaps"
-        yield from self._list(say("data"), [*gaps, *silent], say(unknown))
+        yield from self._list(page("data"), [*gaps, *silent], page(unknown))
         for one in book.hand_overs:
             yield from self._hand_over(one)
 
@@ -63,22 +63,22 @@ class ShiftText:
         yield f"{title}: {empty}" if not rows else f"{title} ({len(rows) + more})"
         yield from (f"  {row}" for row in rows[:_MOST])
         if len(rows) + more > _MOST and rows:
-            yield "  " + self._say("further", n=len(rows) + more - min(len(rows), _MOST))
+            yield "  " + self._page("further", n=len(rows) + more - min(len(rows), _MOST))
 
     def _alert(self, one: BookAlert) -> str:
-        say = self._say
+        page = self._page
         severity = self._texts(f"board-severity-{one.severity}")
         place = self._texts.pick(one.place) or self._device(one.device)
         kind = self._texts("kind", kind=one.kind)
         parts = [f"{self._time(one.raised_ms)}  {severity}: {kind}, {safe(place)}"]
         if one.acknowledged_ms:
-            parts.append(say("taken", by=safe(one.acknowledged_by), time=self._time(one.acknowledged_ms)))
+            parts.append(page("taken", by=safe(one.acknowledged_by), time=self._time(one.acknowledged_ms)))
         if one.ended_ms and one.ended_by:
-            parts.append(say("cleared", by=safe(one.ended_by), time=self._time(one.ended_ms)))
+            parts.append(page("cleared", by=safe(one.ended_by), time=self._time(one.ended_ms)))
         elif one.ended_ms:
-            parts.append(say("ended", time=self._time(one.ended_ms)))
+            parts.append(page("ended", time=self._time(one.ended_ms)))
         elif not one.acknowledged_ms:
-            parts.append(say("unanswered"))
+            parts.append(page("unanswered"))
         if one.reason:
             parts.append(self._texts(f"board-false-{one.reason}"))
         if one.note:
@@ -86,32 +86,34 @@ class ShiftText:
         return " · ".join(parts)
 
     def _thing(self, one: OpenThing) -> str:
-        texts, say = self._texts, self._say
-        where = texts("board-list-comma").join(map(self._name, one.where)) or say("everywhere")
+        texts, page = self._texts, self._page
+        where = texts("board-list-comma").join(map(self._name, one.where)) or page("everywhere")
         if one.what == "device":
             trouble = texts("board-list-comma").join(texts(f"board-trouble-{word}") for word in one.trouble)
-            return say("open_device", device=self._device(one.id), trouble=trouble)
+            return page("open_device", device=self._device(one.id), trouble=trouble)
         end = self._time(one.until_ms or 0)
         if one.what == "mute":
-            kind = texts("kind", kind=one.kind) if one.kind else say("all_kinds")
-            return say("open_mute", kind=kind, where=where, time=end, why=safe(one.text) or "—", by=safe(one.by) or "—")
-        return say("open_works", name=safe(one.text), where=where, begin=self._time(one.begin_ms or 0), end=end)
+            kind = texts("kind", kind=one.kind) if one.kind else page("all_kinds")
+            return page(
+                "open_mute", kind=kind, where=where, time=end, why=safe(one.text) or "—", by=safe(one.by) or "—"
+            )
+        return page("open_works", name=safe(one.text), where=where, begin=self._time(one.begin_ms or 0), end=end)
 
     def _hand_over(self, one: HandOver) -> Iterator[str]:
-        say, time = self._say, self._time(one.ts)
+        page, time = self._page, self._time(one.ts)
         if one.to:
-            yield say("handed_to", by=safe(one.name), to=safe(one.to), time=time)
+            yield page("handed_to", by=safe(one.name), to=safe(one.to), time=time)
         else:
-            yield say("handed", by=safe(one.name), time=time)
-        yield "  " + (_on_one_line(one.note) or say("no_words"))
+            yield page("handed", by=safe(one.name), time=time)
+        yield "  " + (_on_one_line(one.note) or page("no_words"))
         if one.handed:
-            yield "  " + say("was_open", n=len(one.handed) + one.more)
+            yield "  " + page("was_open", n=len(one.handed) + one.more)
         if one.taken_ms is None:
-            yield "  " + say("not_taken")
+            yield "  " + page("not_taken")
         else:
-            yield "  " + say("taken_by", by=safe(one.taken_by), time=self._time(one.taken_ms))
+            yield "  " + page("taken_by", by=safe(one.taken_by), time=self._time(one.taken_ms))
 
-    def _say(self, name: str, /, **values: object) -> str:
+    def _page(self, name: str, /, **values: object) -> str:
         return self._texts(f"board-shift-{name}", **values)
 
     def _at(self, ms: int) -> datetime:
