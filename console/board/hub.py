@@ -320,7 +320,7 @@ class Board:
     reports: dict[Week, tuple[WeekReport, float]] = field(default_factory=dict)
     """Those that were asked for last, and when each was made (steady seconds)."""
     rhythms: dict[str, tuple[str, Any]] = field(default_factory=dict)
-    """Device → the saved state that was looked into, and what was found (`routes.registry_routes`)."""
+    """Device → the saved state that was looked into, and what was found (`routes.device_routes`)."""
     taken: dict[str, None] = field(default_factory=dict)
     """Presses of buttons that the broker has, the newest of them, see `console.board.who.noted_order`."""
 

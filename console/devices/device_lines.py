@@ -62,7 +62,7 @@ class Connecting(msgspec.Struct, frozen=True, kw_only=True):
     lines: list[CommandLine]
 
 
-def example(device: Device, ts: object) -> Any:  # noqa: ANN401 - JSON
+def example(device: Device, ts: object) -> dict[str, Any] | list[dict[str, Any]]:
     """Return an observation such as a device of this type has."""
     match device.type:
         case "camera":

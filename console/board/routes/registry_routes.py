@@ -1,7 +1,6 @@
-"""The API's answers about devices: how they get in, what waits for approval, what they say just now, their rhythm."""
+"""The API's answers about devices: how they get in, what waits for approval, and all that is done with them."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
@@ -12,19 +11,15 @@ from starlette.responses import Response
 
 from console.board.answers import ApiError, json_response, language_of
 from console.board.hub import Board, board_of
-from console.board.operations import Body, Operation, Query, asked, told
+from console.board.operations import Body, Operation, told
 from console.board.who import who_of
-from console.common import FoundSite, reason_in_words
+from console.common import FoundSite
 from console.devices.device_lines import Connecting, connecting
-from console.devices.just_heard import JustHeard, LatelyHeard, Mark, lately_heard
 from console.devices.registry import CODE_HOURS, Registry, Row
 from console.devices.waiting import Unbound
 from console.errors import CommandError
 from console.people.pki import PkiError
-from console.training.learnt_week import LearntWeek, rhythms
-from console.training.saved_state import read_saved
 from deploy.settings import Settings, at_broker
-from deploy.wiring import days_of
 from ingest.places import DeviceType, Point
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.tables import StoreError
@@ -32,20 +27,12 @@ from stream.sinks.store.tables import StoreError
 T = TypeVar("T")
 _NOBODY: Final = "board"
 """Who it was, where the site has no accounts."""
-_MOST_KEPT: Final = 16
-"""Devices whose rhythm is kept until the node saves another state."""
 _CHANGES: Final = ("409 registry", "422 registry", "503 no_registry", "503 registry")
 Words = Annotated[str, msgspec.Meta(max_length=200)]
 Lon = Annotated[float, msgspec.Meta(ge=-180, le=180)]
 Lat = Annotated[float, msgspec.Meta(ge=-90, le=90)]
 Names = Annotated[dict[Annotated[str, msgspec.Meta(max_length=16)], Words], msgspec.Meta(max_length=8)]
 """Language → name."""
-
-
-class HeardQuery(Query, frozen=True):
-    """Since when."""
-
-    after: Mark = ""
 
 
 class AtPlace(Body, frozen=True, kw_only=True):
@@ -90,7 +77,7 @@ class NewNames(Body, frozen=True, kw_only=True):
     name: Names
 
 
-class Reason(Body, frozen=True, kw_only=True):
+class Because(Body, frozen=True, kw_only=True):
     """Why."""
 
     why: Words = ""
@@ -131,16 +118,6 @@ class Printed(msgspec.Struct, frozen=True, kw_only=True):
     """HTML."""
     code: str
     until: str
-
-
-class Learnt(msgspec.Struct, frozen=True, kw_only=True):
-    """The rhythms of a device's series."""
-
-    state_ms: int
-    """The site's time of the saved state that they are read from, epoch ms; 0 where there is none."""
-    problem: str
-    window_s: int
-    rhythms: list[LearntWeek]
 
 
 def _settings(board: Board) -> Settings:
@@ -271,7 +248,7 @@ async def rename(request: Request) -> Response:
 
 async def replace(request: Request) -> Response:
     """POST /api/registry/{id}/replace: take away what it connects with, and give it a fresh account."""
-    device, why = request.path_params["id"], told(request, Reason).why
+    device, why = request.path_params["id"], told(request, Because).why
 
     def work(registry: Registry) -> Placed:
         registry.replace(device, why)
@@ -282,7 +259,7 @@ async def replace(request: Request) -> Response:
 
 async def retire(request: Request) -> Response:
     """POST /api/registry/{id}/retire: take a device out."""
-    device, why = request.path_params["id"], told(request, Reason).why
+    device, why = request.path_params["id"], told(request, Because).why
 
     def work(registry: Registry) -> Placed:
         registry.retire(device, why)
@@ -300,48 +277,6 @@ async def sheet(request: Request) -> Response:
         return Printed(page=made.page, code=made.code, until=made.until)
 
     return json_response(await _with_registry(request, work), 201)
-
-
-async def heard(request: Request) -> Response:
-    """GET /api/device/{id}/heard: what it has said just now, and what became of it."""
-    look = partial(
-        lately_heard, _folder(board_of(request)), request.path_params["id"], asked(request, HeardQuery).after
-    )
-    found = await anyio.to_thread.run_sync(look)
-    texts = Sentences(language_of(request))
-    return json_response(msgspec.structs.replace(found, heard=[_in_words(one, texts) for one in found.heard]))
-
-
-def _in_words(one: JustHeard, texts: Sentences) -> JustHeard:
-    if one.what != "refused":
-        return one
-    why, advice = reason_in_words(texts, one.word), texts(f"reason-do-{one.word}")
-    return msgspec.structs.replace(one, why=why, advice=advice, detail=texts.told(one.detail))
-
-
-async def rhythm(request: Request) -> Response:
-    """GET /api/device/{id}/rhythm: what its models expect of a week."""
-    board, device = board_of(request), request.path_params["id"]
-    settings = _settings(board)
-
-    def look() -> Learnt:
-        newest = max((path.name for path in (_folder(board) / "state").glob("*.pgs")), default="")
-        state, kept = board.rhythms.get(device, ("", None))
-        if isinstance(kept, Learnt) and state == newest:
-            return kept
-        saved = read_saved(_folder(board) / "state", settings.pipeline.window_s)
-        found = rhythms(saved, days_of(settings), settings.pipeline.window_s, device)
-        window_s = settings.pipeline.window_s
-        learnt = Learnt(state_ms=saved.now_ms, problem=saved.problem, window_s=window_s, rhythms=found)
-        board.rhythms[device] = newest, learnt
-        if len(board.rhythms) > _MOST_KEPT:
-            del board.rhythms[next(iter(board.rhythms))]
-        return learnt
-
-    # One at a time, and on no thread that others wait for: a large site's state takes seconds to read.
-    learnt = await anyio.to_thread.run_sync(look, limiter=board.reading)
-    problem = Sentences(language_of(request)).told(learnt.problem)
-    return json_response(msgspec.structs.replace(learnt, problem=problem))
 
 
 OPERATIONS: Final = (
@@ -408,7 +343,7 @@ OPERATIONS: Final = (
         path="/api/registry/{id}/replace",
         endpoint=replace,
         right="registry",
-        body=Reason,
+        body=Because,
         answer=Placed,
         errors=_CHANGES,
         says="Take away what a device connects with, and give it a fresh account: it was stolen, lost or exchanged.",
@@ -418,7 +353,7 @@ OPERATIONS: Final = (
         path="/api/registry/{id}/retire",
         endpoint=retire,
         right="registry",
-        body=Reason,
+        body=Because,
         answer=Placed,
         errors=_CHANGES,
         says="Take a device out, with its account and certificates.",
@@ -433,21 +368,5 @@ OPERATIONS: Final = (
         status=201,
         errors=_CHANGES,
         says="Make a technician's page with a code that works once; it is shown once.",
-    ),
-    Operation(
-        path="/api/device/{id}/heard",
-        endpoint=heard,
-        right="alerts",
-        query=HeardQuery,
-        answer=LatelyHeard,
-        says="What a device has said just now, and what became of it.",
-    ),
-    Operation(
-        path="/api/device/{id}/rhythm",
-        endpoint=rhythm,
-        right="alerts",
-        answer=Learnt,
-        errors=("503 no_registry",),
-        says="What a device's models expect of each weekday.",
     ),
 )
