@@ -2210,6 +2210,7 @@ board-bench-by_night = By night only, 22:03 to 05:30.
 board-bench-go = Let it happen
 board-bench-sent = Sent; waiting for the simulator …
 board-bench-taken = It happens at { $time }.
+board-bench-began = It has begun at { $time }.
 board-bench-happened = What has happened
 board-bench-nothing = Nothing has happened yet since the simulator began.
 board-bench-col_state = State

@@ -2015,6 +2015,7 @@ board-bench-by_night = 仅限夜间 22:03 至 05:30。
 board-bench-go = 触发
 board-bench-sent = 已发送，等待模拟器答复……
 board-bench-taken = 将于 { $time } 发生。
+board-bench-began = 已于 { $time } 开始。
 board-bench-happened = 已发生的情景
 board-bench-nothing = 模拟器启动以来尚未发生任何情景。
 board-bench-col_state = 状态

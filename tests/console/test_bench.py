@@ -282,7 +282,7 @@ def test_an_engineer_orders_a_crowd_and_reads_what_came_of_it(bench, simulator, 
     page.select_option("#scenario-where", "device:cam-1")
     page.fill("#scenario-strength", "2.5")
     page.click("#panel-scenarios button[type=submit]")
-    page.wait_for_selector("#scenario-said >> text=It happens at")
+    page.wait_for_selector("#scenario-said >> text=/^It (happens|has begun) at/")
     (order,) = simulator.ordered
     assert (order.device, order.strength, order.minutes) == ("cam-1", 2.5, None)
     page.wait_for_selector('tr[data-row="t-1"]')

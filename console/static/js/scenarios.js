@@ -85,7 +85,7 @@ function form(bench) {
     el(
       "div",
       { class: "bench-three" },
-      kind.strengths && field("scenario-strength", t("bench-strength"), numberInput("scenario-strength", kind.strengths), `${pick(kind.unit)}, ${range(kind.usual)}`),
+      kind.strengths && field("scenario-strength", t("bench-strength"), numberInput("scenario-strength", kind.strengths), `${pick(kind.unit)}${t("list-comma")}${range(kind.usual)}`),
       kind.minutes && field("scenario-minutes", t("bench-minutes"), numberInput("scenario-minutes", kind.minutes), range(kind.lasts)),
       field("scenario-after", t("bench-after"), numberInput("scenario-after", [0, 1440], "0"), t("bench-at_once")),
     ),
@@ -99,7 +99,7 @@ function answer(bench) {
   if (!waits) return said;
   const taken = bench.happened.find(({ truth }) => truth.order === waits);
   const refused = bench.refused.find((one) => one.order === waits);
-  if (taken) return { text: t("bench-taken", { time: seconds(taken.truth.start) }), bad: false };
+  if (taken) return { text: t(taken.truth.start > siteNow() ? "bench-taken" : "bench-began", { time: seconds(taken.truth.start) }), bad: false };
   return refused ? { text: pick(refused.text), bad: true } : said;
 }
 
