@@ -884,6 +884,7 @@ run-again = Found the data of an earlier run; --fresh starts empty.
 run-login = Sign in there as { $id } (or { $others }) with the password { $password }; the page has buttons for it.
 demo-chat-title = WeCom (demonstration)
 demo-chat-note = What a chat group would have got. Nothing has left this machine.
+demo-handed-over = The barrier at the bus depot sticks, a technician comes tomorrow at ten. Please walk by the market before it closes: two pickpockets were seen there.
 run-chat = What a chat group would have been told: { $url }
 run-stop = Ctrl-C stops everything.
 run-stopping = Stopping ...

@@ -768,6 +768,7 @@ run-again = 已找到上次运行的数据；加 --fresh 可从头开始。
 run-login = 请以账号 { $id }（或 { $others }）、密码 { $password } 登录；登录页上有一键登录按钮。
 demo-chat-title = 企业微信（演示）
 demo-chat-note = 群内本应收到的消息。没有任何内容离开本机。
+demo-handed-over = 公交场站的道闸有卡滞，明天十点有人来修。市场关门前请过去走一趟：有人看到两名扒手。
 run-chat = 群聊中本应收到的通知：{ $url }
 run-stop = 按 Ctrl-C 全部停止。
 run-stopping = 正在停止……

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from console.common import add_settings_arguments, settings_of, texts_of
 from console.demo.demo_people import FakeChat, forget_people, make_people
+from console.demo.handed_over import hand_over_before
 from console.demo.listening import heard_alerts
 from console.demo.report import demo_report, print_summary
 from console.errors import CommandError
@@ -193,6 +194,8 @@ class _Demo:
             running.begin_board(simulated=True, demo=self.login and {**self.login, "chat": self.chat.url})
         running.start_node(clock=_clock(origin_ms, started_ms, options.speed))
         self.heard = stack.enter_context(heard_alerts(running.settings))
+        if not options.headless:
+            hand_over_before(running.settings, origin_ms)
         self._start_simulator("simulator", origin_ms, started_ms, f"{options.speed:g}")
         if not options.headless:
             url = running.board_url()
