@@ -32,7 +32,7 @@ def main_figures(report: WeekReport, texts: Sentences) -> list[tuple[str, str, s
         (
             texts("report-acknowledge"),
             span(taken.median_s, texts),
-            texts("report-p90", p90=span(taken.p90_s, texts), n=taken.n),
+            texts("report-p90", p90=span(taken.p90_s, texts), n=taken.n) if taken.n else texts("report-none-taken"),
         ),
         (texts("report-unanswered"), _amount(answers.unanswered, texts), texts("report-of", whole=alerts.total)),
         (

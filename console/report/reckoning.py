@@ -51,9 +51,9 @@ class WeekSource(NamedTuple):
         """Return the site's time. Raises `stream.sinks.store.tables.StoreError`, where there is no store."""
         return int(self.reader.progress()["now_ms"])
 
-    def last_week(self) -> Week:
-        """Return the newest week that is over."""
-        return week_of(self.now_ms(), self.zone).shifted(-1)
+    def usual_week(self) -> Week:
+        """Return the newest week that is over, the running one where the site has begun in it."""
+        return self.weeks()[:2][-1]
 
     def began_ms(self) -> int | None:
         """Return when somebody listened first; None where nobody knows."""

@@ -3189,6 +3189,7 @@ report-against = weeks before: { $mean } ({ $least } to { $most }, { $known } { 
 })
 report-against-none = no week before to compare with
 report-p90 = 90 % within { $p90 } (n = { $n })
+report-none-taken = none was taken up
 report-hours-of = { $got } of { $wanted } h
 report-no-plan-short = nothing was planned
 report-false-of = of { $whole } that people ended
@@ -3303,7 +3304,7 @@ report-no-trouble = { $n ->
    *[other] All { $n } devices that are known were
 } heard all the time.
 report-never = Never heard of: { $devices }
-report-still = { $time }, still
+report-still = { $time }; silent at the end
 report-quality = { $received } observations came: { $late } late, { $missing } missing, { $duplicate } repeated. Data quality { $quality } on average.
 report-grown = { $n ->
     [0] No model became old enough to judge this week.

@@ -2912,6 +2912,7 @@ report-of = 共 { $whole } 条
 report-against = 以往各周：{ $mean }（{ $least } 至 { $most }，{ $known } 周）
 report-against-none = 没有可比较的以往各周
 report-p90 = 90% 在 { $p90 } 内（n = { $n }）
+report-none-taken = 没有一条被接手
 report-hours-of = { $wanted } 小时中的 { $got } 小时
 report-no-plan-short = 没有计划
 report-false-of = 人员结束的共 { $whole } 条
@@ -3008,7 +3009,7 @@ report-staff-since = { $time } 之前这里没有计划，因此无从得知谁�
 report-staff-nobody = 没有排班，因此无从得知谁在岗。
 report-no-trouble = 已知的 { $n } 台设备始终有数据。
 report-never = 从未收到数据：{ $devices }
-report-still = { $time }，至今
+report-still = { $time }；末尾仍静默
 report-quality = 共收到 { $received } 条观测：迟到 { $late }，缺失 { $missing }，重复 { $duplicate }。平均数据质量 { $quality }。
 report-grown = { $n ->
     [0] 本周没有模型达到可以判断的程度。

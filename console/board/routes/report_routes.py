@@ -105,7 +105,7 @@ def _make(board: Board, settings: Settings, week: Week | None) -> tuple[WeekRepo
         folder = Path(board.config.store_path).parent
         source = WeekSource(reader, settings, board.places, ZoneInfo(board.config.timezone), folder)
         weeks = source.weeks()
-        chosen = week or (weeks[1] if len(weeks) > 1 else weeks[0])
+        chosen = week or source.usual_week()
         known, made_s = board.reports.get(chosen, (None, 0.0))
         if known is None or (not is_final(known) and time.monotonic() - made_s > _YOUNG_S):
             known = week_report(source, chosen, partial(_check, board))

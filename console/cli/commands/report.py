@@ -65,7 +65,7 @@ def _week(options: argparse.Namespace, settings: Settings, site: FoundSite, text
     with closing(StoreReader(site.store)) as reader:
         source = WeekSource(reader, settings, places, site.zone(settings), site.folder)
         try:
-            week: Week = source.last_week() if options.week is None else read_week(options.week)
+            week: Week = source.usual_week() if options.week is None else read_week(options.week)
             report = week_report(source, week)
         except ValueError as error:
             raise CommandError(f"--week: {error}", 2) from error

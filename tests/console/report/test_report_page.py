@@ -1,6 +1,7 @@
 """The report on the board, as a file and on paper; in both languages, on a screen and a phone."""
 
 import contextlib
+import json
 import re
 import zlib
 
@@ -8,6 +9,7 @@ import pytest
 
 from console.board.app import make_app
 from console.board.board_config import BoardConfig
+from console.cli.main import main
 from console.report.pdf_file import pdf_of
 from console.report.pictures import Bar, bars, fitting, heat
 from console.report.reckoning import week_report
@@ -133,3 +135,18 @@ def test_the_page_shows_a_week_and_another_one(board, chromium, language, size):
         assert complaints == []
     finally:
         context.close()
+
+
+def test_the_command_writes_a_page_and_says_the_main_figures(source, capsys, tmp_path):
+    (source.folder / "node.toml").write_text(f'[site]\nid = "{SITE}"\ntimezone = "Asia/Shanghai"\n', encoding="utf-8")
+    page, common = tmp_path / "week.html", ["report", "week", "--data-dir", str(source.folder.parent)]
+    assert main([*common, "--html", str(page), "--lang", "en"]) == 0
+    said = capsys.readouterr().out
+    assert "s1: week 48 of 2026" in said
+    assert re.search(r"Nobody took up {2,}2 {2,}of 5", said)
+    assert f"Written: {page}" in said
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert main([*common, "--week", "2026-W48", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["alerts"]["total"] == 5
+    assert main([*common, "--week", "2027-W01"]) == 2
+    assert "is a week to come" in capsys.readouterr().err
