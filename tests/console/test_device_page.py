@@ -63,6 +63,9 @@ def test_a_crowd_stands_in_the_history_with_its_state(open_page):
     assert href.startswith("/alert?id=")
     page.get_by_text("There is no log on this machine").wait_for()
     reads_well(page)
+    page.get_by_role("link", name="On the board").click()
+    page.locator("#panel-device .facts").get_by_role("link", name="camera-05").click()
+    page.wait_for_url("**/device?id=camera-05")
 
 
 def test_on_a_phone_in_chinese_all_is_below_each_other(open_page):

@@ -54,7 +54,7 @@ function facts(place) {
     el(
       "dl",
       {},
-      row("device-id", place.id),
+      row("device-id", el("a", { href: `/device?id=${encodeURIComponent(place.id)}`, title: t("registry-to_device") }, place.id)),
       row("device-standing", word("standing", level), fresh ? `standing-${level}` : ""),
       data && row("device-newest", newest ? when(newest, siteNow()) : "—"),
       health && row("device-quality", heard() ? percent(health.quality) : "—", trouble.length ? "bad" : ""),

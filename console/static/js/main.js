@@ -10,7 +10,7 @@ import { currentLanguage, pick, recall, remember, t } from "./i18n.js";
 import { startMap } from "./map.js";
 import { drawPage, keepUp, startPage } from "./page.js";
 import { startPanels } from "./panels.js";
-import { bus, calmness, openAlerts, state, trusted } from "./state.js";
+import { bus, calmness, openAlerts, select, state, trusted } from "./state.js";
 
 const SOUND = "patrolgrid.sound";
 
@@ -121,6 +121,8 @@ async function start() {
   startDevice();
   startPanels();
   drawAll();
+  const asked = new URLSearchParams(location.search).get("device");
+  if (state.devices.has(asked)) select(asked);
   keepUp();
 }
 
