@@ -103,15 +103,16 @@ class LongWork:
                 raise BusyError(self._running)
             work = Work(id=uuid.uuid4().hex[:12], kind=kind, about=about, by=by, begun_ms=wall_ms())
             folder = self._folder / work.id
-            folder.mkdir(parents=True)
-            for name, content in (files or {}).items():
-                replace_file(folder / name, content, durable=False)
-            self._note(work)
-            command = [*self._command, *arguments(folder), PROGRESS_OPTION, str(folder / _PROGRESS)]
-            with (folder / _RESULT).open("wb") as out, (folder / _ERRORS).open("wb") as err:
-                self._process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=_environment()
-                )
+            try:
+                folder.mkdir(parents=True)
+                for name, content in (files or {}).items():
+                    replace_file(folder / name, content, durable=False)
+                self._note(work)
+                command = [*self._command, *arguments(folder), PROGRESS_OPTION, str(folder / _PROGRESS)]
+                self._process = _started(command, folder)
+            except (OSError, ValueError) as error:  # ValueError: an argument with a NUL, or half of a character
+                shutil.rmtree(folder, ignore_errors=True)  # nothing was interrupted: nothing has begun
+                raise error if isinstance(error, OSError) else OSError(str(error)) from error
             with contextlib.suppress(OSError, AttributeError):  # the node comes first, where the system can say so
                 os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICE)
             self._running, self._asked = work, ""
@@ -172,7 +173,9 @@ class LongWork:
             elif code == 0:
                 ended["state"] = "done"
             else:
-                said = (folder / _ERRORS).read_bytes().decode(errors="replace").strip()
+                said = ""
+                with contextlib.suppress(OSError):  # somebody has thrown the folder away meanwhile
+                    said = (folder / _ERRORS).read_bytes().decode(errors="replace").strip()
                 ended |= {"state": "failed", "why": said[-_LAST_WORDS:] or str(code)}
             self._running = self._process = None
             self._forget_old()
@@ -197,6 +200,11 @@ class LongWork:
     def _forget_old(self) -> None:
         for work in self.all()[KEPT:]:
             shutil.rmtree(self._folder / work.id, ignore_errors=True)
+
+
+def _started(command: Sequence[str], folder: Path) -> "subprocess.Popen[bytes]":
+    with (folder / _RESULT).open("wb") as out, (folder / _ERRORS).open("wb") as err:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=_environment())
 
 
 def _environment() -> dict[str, str]:

@@ -136,9 +136,11 @@ def _reader_of_times(name: str, zone: ZoneInfo) -> Callable[[type, object], obje
         if _DAY.fullmatch(text):
             try:
                 day = date.fromisoformat(text) + timedelta(days=kind is Until)
-                return kind(round(datetime.combine(day, time(), zone).timestamp() * 1000))
+                ms = round(datetime.combine(day, time(), zone).timestamp() * 1000)
             except (ValueError, OverflowError) as error:
                 raise RowError(str(error)) from error
+            # The begin of 1970 is no time where clocks are ahead, and still a day that people write for "all".
+            return kind(min(max(ms, 0), LATEST_MS))
         if text.isdecimal() and text.isascii() and len(text) <= 13 and int(text) <= LATEST_MS:
             return kind(epoch_ms(int(text)))
         return kind(Instants(zone).first(_LOST_PLUS.sub(r"\1+\2", text), name))

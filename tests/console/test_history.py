@@ -88,7 +88,9 @@ def test_pages_follow_one_another(board):
     assert first["alerts"][0]["text"]["en"]
 
 
-@pytest.mark.parametrize("query", ["kinds=dead", "reason=bored", "state=new", "after=here", "limit=0"])
+@pytest.mark.parametrize(
+    "query", ["kinds=dead", "reason=bored", "state=new", "after=here", "limit=0", f"after={10**20}.a"]
+)
 def test_what_cannot_be_asked_is_refused_by_name(board, query):
     answer = board.get(f"/api/alerts?{query}", headers={"Accept-Language": "zh"})
     assert answer.status_code == 422
@@ -137,6 +139,7 @@ def test_a_table_has_all_that_the_page_has_and_is_named_after_its_days(board, mo
     rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
     assert [row["Id"] for row in rows] == ids(board.get("/api/alerts?from=2026-11-22&to=2026-11-23"))
     assert len(board.get("/api/alerts.csv?text=nowhere").text.splitlines()) == 1
+    assert len(board.get("/api/alerts.csv?from=0001-01-01&to=9000-01-01").text.splitlines()) == 9
 
 
 def many(board, action="acknowledge", **more):

@@ -1,5 +1,7 @@
 """Long work of the board: in a process of its own, one at a time, with progress; its end is kept whatever it was."""
 
+import contextlib
+import shutil
 import sys
 import threading
 
@@ -14,7 +16,7 @@ what, folder, _, progress = sys.argv[1:5]
 pathlib.Path(progress).write_text(json.dumps({"share": 0.25}))
 if what == "fail":
     sys.exit("no such setting")
-while what == "wait" and not (pathlib.Path(folder) / "go").exists():
+while what == "wait" and pathlib.Path(folder).exists() and not pathlib.Path(folder, "go").exists():
     time.sleep(0.01)
 print(json.dumps({"read": pathlib.Path(folder, "places.geojson").read_text(), "what": what}))
 """
@@ -57,6 +59,26 @@ def test_what_fails_says_why_and_another_can_begin(work):
     assert (failed.state, failed.why) == ("failed", "no such setting")
     assert work.result(failed.id) is None
     assert ended(work, begin(work, "end").id).state == "done"
+
+
+@pytest.mark.parametrize("argument", ["alerts.per_day=\0", "\ud800"])
+def test_what_cannot_be_begun_is_no_work(work, argument):
+    with pytest.raises(OSError, match=r"null|surrogates"):
+        work.begin("whatif", {}, lambda _folder: (argument,))
+    assert work.all() == []
+    assert ended(work, begin(work, "end").id).state == "done"
+
+
+def test_a_folder_that_is_thrown_away_meanwhile_leaves_nothing_under_way(work, tmp_path):
+    begin(work, "wait")
+    wait_for(lambda: work.all()[0].done, "it runs")
+    shutil.rmtree(tmp_path / FOLDER)
+
+    def begins():
+        with contextlib.suppress(BusyError):
+            return begin(work, "end")
+
+    assert ended(work, wait_for(begins, "another can begin").id).state == "done"
 
 
 def test_what_is_cancelled_or_left_behind_is_neither_done_nor_under_way(work, tmp_path):

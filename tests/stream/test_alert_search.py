@@ -122,7 +122,9 @@ def test_pages_follow_one_another_without_a_gap_while_new_alerts_come(path, read
     assert [one for page in pages for one in page] == [f"a{n:02}" for n in reversed(range(10))]
 
 
-@pytest.mark.parametrize("after", ["x", "1", "1.", ".a", "²5.a", "1.5" * 40, "--1.a"])
+@pytest.mark.parametrize(
+    "after", ["x", "1", "1.", ".a", "²5.a", "1.5" * 40, "--1.a", f"{'9' * 20}.a", f"-{'9' * 20}.a"]
+)
 def test_what_is_no_place_is_refused(week, after):
     with pytest.raises(ValueError, match="expected what an earlier answer gave as next"):
         search_alerts(week.bodies, AlertSearch(), after=after)

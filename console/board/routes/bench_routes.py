@@ -293,10 +293,12 @@ async def what_if(request: Request) -> Response:
     about |= {"from": asked.since, "to": asked.until}
     files = {"places.geojson": asked.places.encode()} if asked.places else {}
     try:
-        begun = board.work.begin("whatif", about, arguments, by=by, files=files)
+        begun = await anyio.to_thread.run_sync(
+            partial(board.work.begin, "whatif", about, arguments, by=by, files=files)
+        )
     except BusyError as error:
         raise ApiError(409, "busy", kind=error.running.kind) from error
-    except (OSError, UnicodeEncodeError) as error:
+    except OSError as error:
         raise ApiError(503, "work_failed", detail=str(error)[:200]) from error
     await board.doors.note(who_of(request), "whatif", begun.id)
     return json_response(begun, 202)

@@ -186,6 +186,8 @@ async def again(request: Request) -> Response:
         )
     except BusyError as error:
         raise ApiError(409, "busy", kind=error.running.kind) from error
+    except OSError as error:
+        raise ApiError(503, "work_failed", detail=str(error)[:200]) from error
     await board.doors.note(who_of(request), "again", identifier)
     return json_response(AgainAnswer(id=begun.id), 202)
 
@@ -208,7 +210,7 @@ OPERATIONS: Final = (
         body=AgainOrder,
         answer=AgainAnswer,
         status=202,
-        errors=("404 no_alert", "409 busy", "409 no_settings"),
+        errors=("404 no_alert", "409 busy", "409 no_settings", "503 work_failed"),
         says="Run an alert again: the same records through a pipeline in the state of before.",
     ),
 )

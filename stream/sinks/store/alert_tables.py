@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, get_args
 import msgspec
 
 from ingest.events import FalseAlarm
+from ingest.observations import LATEST_MS
 from ingest.vocabulary import Severity
 from stream.results import Alert, AlertState, Results
 from stream.sentences import Why
@@ -179,9 +180,11 @@ def _folded(text: str) -> str:
 
 def _place(after: str) -> tuple[int, str]:
     raised_ms, dot, identifier = after.partition(".")
-    if not (dot and identifier and raised_ms.isascii() and raised_ms.removeprefix("-").isdigit() and len(after) <= 100):
-        raise ValueError(f"after is {after[:40]!r}, expected what an earlier answer gave as next")
-    return int(raised_ms), identifier
+    if dot and identifier and raised_ms.isascii() and raised_ms.removeprefix("-").isdigit() and len(after) <= 100:
+        place = int(raised_ms)
+        if abs(place) <= LATEST_MS:
+            return place, identifier
+    raise ValueError(f"after is {after[:40]!r}, expected what an earlier answer gave as next")
 
 
 def _conditions(search: AlertSearch, after: str = "") -> tuple[str, list[object]]:

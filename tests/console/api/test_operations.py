@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from console.board.answers import ApiError
 from console.board.operations import Operation, Query, Since, Until, asked, route
+from ingest.observations import LATEST_MS
 
 DAY_MS = 86_400_000
 MIDNIGHT = 1_795_363_200_000
@@ -57,6 +58,9 @@ def test_what_is_declared_comes_with_its_type():
         (f"from={MIDNIGHT}", MIDNIGHT),
         (f"from={MIDNIGHT // 1000}", MIDNIGHT),
         ("from=0", 0),
+        ("from=0001-01-01", 0),
+        ("from=1900-01-01", 0),
+        ("to=3000-01-01", LATEST_MS),
     ],
 )
 def test_times_are_told_in_several_ways_and_days_are_the_sites(given, ms):
