@@ -80,6 +80,7 @@ export function floodWords({ alerts }) {
   const kinds = new Set(alerts.map((a) => a.kind));
   const times = alerts.map((a) => a.raised_ms);
   const [first, last] = [Math.min(...times), Math.max(...times)];
+  const [begin, end] = [when(first, siteNow()), when(last, siteNow())];
   const beats = [...new Set(alerts.map((a) => a.beat))].map((id) => pick(state.beats.get(id)?.name) || id).filter(Boolean);
   const placesOf = (list) => list.map((a) => pick(a.place) || pick(state.devices.get(a.device)?.name) || a.device);
   const critical = new Set(placesOf(alerts.filter((a) => a.severity === "critical")));
@@ -90,7 +91,7 @@ export function floodWords({ alerts }) {
     severity: worst.severity,
     title: t("flood-title", { n: alerts.length, kind: kinds.size > 1 ? t("flood-others") : kindTitle(worst.kind) }),
     beats: beats.length > 3 ? t("flood-beats", { names: beats.slice(0, 3).join(t("list-comma")), n: beats.length - 3 }) : beats.join(t("list-comma")),
-    times: first === last ? when(first, siteNow()) : t("flood-times", { first: when(first, siteNow()), last: when(last, siteNow()) }),
+    times: begin === end ? begin : t("flood-times", { first: begin, last: end }),
     places: places.length > some.length ? t("flood-places", { names: where, n: places.length - some.length }) : where,
     advice: kinds.size > 1 ? "" : pick(alerts.find((a) => a.advice)?.advice),
     last,
