@@ -99,12 +99,14 @@ def differing(before: Document, after: Document) -> list[Patch]:
 def patched(document: Document, patches: Iterable[Patch]) -> Document:
     """Return a document with patches put onto it; parts of a feature that a patch leaves alone stay as they are.
 
-    Raises `PlacesConflictError` with all that is other than the patches expect.
+    What is put in comes last and from the front, so that each feature stands where its patch says, also where several
+    that stood together were taken out and come back. Raises `PlacesConflictError` with all that is other than the
+    patches expect.
     """
     features = copy.deepcopy(document["features"])
     head = _head(document)
     differs: list[OtherFeature] = []
-    for patch in patches:
+    for patch in sorted(patches, key=_turn):
         if patch.key[0] == SITE:
             found = _merged(head, patch)
             head = found if isinstance(found, dict) else head
@@ -115,6 +117,13 @@ def patched(document: Document, patches: Iterable[Patch]) -> Document:
     if differs:
         raise PlacesConflictError(differs)
     return {**_properties(head), "features": features}
+
+
+def _turn(patch: Patch) -> float:
+    """Return when it is a patch's turn."""
+    if patch.before is not None:
+        return -1.0
+    return float(patch.at) if patch.at >= 0 else float("inf")
 
 
 def _put(features: list[Feature], patch: Patch) -> OtherFeature | Feature | None:

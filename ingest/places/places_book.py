@@ -154,7 +154,7 @@ class PlacesBook:
         """
         with open_journal(self.path) as journal:
             wanted = journal.change(number)
-        back = [one.undone() for one in reversed(wanted.patches)]
+        back = [one.undone() for one in wanted.patches]
         done = self.change(lambda document: patched(document, back), by, UNDO, undoes=number, what_was=wanted.what)
         if done is None:
             raise PlacesError(f"change {number} has been taken back already")

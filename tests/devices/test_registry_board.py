@@ -47,12 +47,12 @@ def test_a_device_is_put_in_named_moved_and_taken_out(station, board):
     assert devices(station)["cam-31"].name["zh-CN"] == "东门"
     password = station.password("cam-31")
     wait_for(lambda: station.client("cam-31", password).let_in(), "its account opens")
-    named = board.post("/api/registry/cam-31/name", json={"name": {"en": "East gate", "zh-CN": "东门"}})
+    named = board.post("/api/registry/cam-31/name", json={"name": {"en": "East\u202e\0 gate", "zh-CN": "东门\n"}})
     assert named.status_code == 200
     moved = board.post("/api/registry/cam-31/move", json={"lon": 121.4695, "lat": 31.2335})
     assert moved.json() == {"id": "cam-31", "beat": "creekside", "topic": "patrolgrid/v1/s/creekside/cam-31/obs"}
     at = devices(station)["cam-31"]
-    assert (at.name["en"], at.beat, at.lon) == ("East gate", "creekside", 121.4695)
+    assert (at.name, at.beat, at.lon) == ({"en": "East gate", "zh-CN": "东门"}, "creekside", 121.4695)
     assert board.post("/api/registry/cam-31/retire", json={"why": "broken"}).status_code == 200
     assert "cam-31" not in devices(station)
     wait_for(lambda: not station.client("cam-31", password).let_in(), "the broker knows it no more")

@@ -61,6 +61,7 @@ def ids():
 
 KINDS = ("beat", "device")
 BEAT, DEVICE, AT = ids()
+LAST = {**next(one["properties"] for one in GOOD["features"] if one["properties"].get("id") == DEVICE), "id": "last"}
 
 
 def test_a_change_is_written_with_who_and_when_and_taken_back_by_somebody_else(book):
@@ -98,6 +99,26 @@ def test_an_undo_leaves_what_was_changed_since_and_refuses_where_it_is_the_same(
         book.undo(second.number, "ling")
     assert [one.key for one in told.value.differs] == [("device", DEVICE)]
     assert book.path.read_bytes() == content
+
+
+def test_what_was_taken_out_comes_back_where_it_stood_however_much_it_was(book):
+    begun = book.read().document
+    devices = [one for one in begun["features"] if one["properties"]["kind"] == "device"]
+    more = [json.loads(json.dumps(devices[0]).replace(DEVICE, f"more-{number}")) for number in range(6)]
+    book.change(
+        lambda document: {**document, "features": [*more[:3], *document["features"], *more[3:]]}, "ling", "edit"
+    )
+    before = book.read().document
+    kept = [one for number, one in enumerate(before["features"]) if one not in more or number % 2]
+    done = book.change(
+        lambda document: {**document, "features": [*kept, devices[0] | {"properties": LAST}]}, "ling", "edit"
+    )
+    back = book.undo(done.number, "wu")
+    assert book.read().document == before
+    after = patched(before, differing(before, begun))
+    assert after == begun
+    book.undo(back.number, "ling")
+    assert [one["properties"].get("id") for one in book.read().document["features"]][-1] == LAST["id"]
 
 
 def test_what_would_be_wrong_is_not_written_and_leaves_no_entry(book):

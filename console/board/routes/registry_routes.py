@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import anyio.to_thread
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from console.board.answers import ApiError, json_response, language_of
+from console.board.answers import ApiError, json_response, language_of, one_line
 from console.board.hub import Board, board_of
 from console.board.operations import Body, Operation, told
 from console.board.who import who_of
@@ -219,9 +219,9 @@ async def approve(request: Request) -> Response:
     return json_response(await _with_registry(request, work), 201)
 
 
-def _named(name: Mapping[str, str]) -> dict[str, str] | str:
-    """Return names as the places file has them; empty for none."""
-    return {language: text.strip() for language, text in name.items() if text.strip()} or ""
+def _named(name: Mapping[str, str]) -> dict[str, str] | Literal[""]:
+    """Return names as the places file has them, which turn no text around that they stand in; empty for none."""
+    return {language: text for language, text in ((one, one_line(text)) for one, text in name.items()) if text} or ""
 
 
 async def move(request: Request) -> Response:
@@ -240,7 +240,7 @@ async def rename(request: Request) -> Response:
     device, names = request.path_params["id"], told(request, NewNames)
 
     def work(registry: Registry) -> Placed:
-        registry.rename(device, names.name)
+        registry.rename(device, _named(names.name) or {})
         return _placed(registry, device)
 
     return json_response(await _with_registry(request, work))
