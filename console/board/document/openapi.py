@@ -98,7 +98,7 @@ def _operation(one: Operation, path: str, types: _Types, language: str) -> Docum
         }
     )
     if one.method != "GET":
-        schema = {"type": "string", "minLength": 1, "pattern": "^[!-~]+$", "examples": ["1"]}
+        schema = {"type": "string", "examples": ["1"]}
         parameters.append({"name": "X-PatrolGrid", "in": "header", "required": True, "schema": schema})
     found: Document = {
         "operationId": "_".join([one.method.lower(), *_WORDS.findall(path.removeprefix("/api"))]),

@@ -15,6 +15,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS
+from schemathesis.config import SchemathesisConfig
 
 from console.board.app import OPERATIONS
 from console.board.document.openapi import openapi
@@ -51,7 +52,10 @@ def document(identifiers: dict[str, Any]) -> dict[str, Any]:
 
 
 def operations(found: dict[str, Any]) -> dict[str, Any]:
-    made: list[Any] = list(schemathesis.openapi.from_dict(found).get_all_operations())
+    config = SchemathesisConfig.from_dict(
+        {"checks": {"negative_data_rejection": {"expected-statuses": ["4xx", "5xx"]}}}
+    )
+    made: list[Any] = list(schemathesis.openapi.from_dict(found, config=config).get_all_operations())
     return {one.ok().label: one.ok() for one in made}
 
 
