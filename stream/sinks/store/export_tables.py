@@ -114,7 +114,8 @@ def _bodies(
     portion = min(portion, _BODIES)
     rows: list[Any] = [()] * portion
     while len(rows) == portion:
-        rows = reader.query(statement, (*last, asked.since_ms, asked.until_ms, portion))
+        begin_ms = max(asked.since_ms, last[0])  # where the rest begins, also where a key is of two tables
+        rows = reader.query(statement, (*last, begin_ms, asked.until_ms, portion))
         if rows:
             last = rows[-1][: 1 + len(select.key)]
             yield _portion(columns, [_row(one, select, values, asked) for one in rows]), last[0]
@@ -281,10 +282,12 @@ TABLES: Final[dict[str, ExportTable]] = {
         _alert,
     ),
     "revisions": _table(
-        "timestamp:time id:text revision:int raised:time state:name severity:name kind:name beat:name device:name "
+        "timestamp:time id:text revision:int changed:time state:name severity:name kind:name beat:name device:name "
         "people:bool reason:name *by:name *note:text",
-        _Select("alert_history a", "a.changed_ms", ("a.id", "a.revision")),
-        lambda body, _more, _asked: {"raised": body["raised_ms"], "people": bool(body.get("by"))},
+        _Select(
+            "alert_search s CROSS JOIN alert_history a ON a.id = s.id", "s.raised_ms", ("s.id", "a.revision")
+        ),  # CROSS JOIN keeps this order of loops in SQLite: by the index of what was raised when
+        lambda body, _more, _asked: {"changed": body["changed_ms"], "people": bool(body.get("by"))},
     ),
     "hotspots": _table(
         "timestamp:time cell:name beat:name lon:float lat:float rank:int risk:float expected:float horizon_s:int "

@@ -53,7 +53,7 @@ class Exports:
             with file.open(encoding="utf-8", newline="") as opened:
                 self.rows[table] = list(csv.DictReader(opened))
             for row in self.rows[table]:
-                row["at"] = seconds(row["timestamp"])  # type: ignore[assignment]
+                row["at"] = seconds(row["changed" if table == "revisions" else "timestamp"])  # type: ignore[assignment]
         self.revisions: dict[str, list[Row]] = defaultdict(list)
         for row in sorted(self.rows["revisions"], key=lambda row: int(row["revision"])):
             self.revisions[row["id"]].append(row)
