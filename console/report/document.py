@@ -293,3 +293,8 @@ class WeekReport(msgspec.Struct, frozen=True, kw_only=True):
     """None where health is not kept so long; so is `quality`."""
     quality: QualityPart | None
     learnt: LearntPart
+
+    @property
+    def nothing_known(self) -> bool:
+        """Whether no hour of the week is known and no alert is kept: that nothing was counted then says nothing."""
+        return not self.alerts.total and self.unknown.hours >= self.unknown.week_h

@@ -27,6 +27,10 @@ def main_figures(report: WeekReport, texts: Sentences) -> list[tuple[str, str, s
         else texts("report-against-none")
     )
     taken = answers.acknowledge
+
+    def amount(n: int) -> str:
+        return "—" if report.nothing_known else texts("report-n", n=n)
+
     found = [
         (texts("report-alerts"), _most(report, texts), against),
         (
@@ -34,10 +38,10 @@ def main_figures(report: WeekReport, texts: Sentences) -> list[tuple[str, str, s
             span(taken.median_s, texts),
             texts("report-p90", p90=span(taken.p90_s, texts), n=taken.n) if taken.n else texts("report-none-taken"),
         ),
-        (texts("report-unanswered"), _amount(answers.unanswered, texts), texts("report-of", whole=alerts.total)),
+        (texts("report-unanswered"), amount(answers.unanswered), texts("report-of", whole=alerts.total)),
         (
             texts("report-false"),
-            _amount(report.false_alarms.total, texts),
+            amount(report.false_alarms.total),
             texts("report-false-of", whole=report.false_alarms.ended),
         ),
         (
@@ -62,13 +66,11 @@ def main_figures(report: WeekReport, texts: Sentences) -> list[tuple[str, str, s
 def _most(report: WeekReport, texts: Sentences) -> str:
     """Return how many alerts there were: a number, a range, or what is a least."""
     total, high = report.alerts.total, report.alerts.high
+    if report.nothing_known:
+        return "—"
     if high is not None and high > total:
         return texts("report-range", low=total, high=high)
-    return texts("report-least", n=total) if report.unknown.hours and high is None else _amount(total, texts)
-
-
-def _amount(value: float | None, texts: Sentences) -> str:
-    return "—" if value is None else texts("report-n", n=value)
+    return texts("report-least" if report.unknown.hours and high is None else "report-n", n=total)
 
 
 def span(seconds: float | None, texts: Sentences) -> str:

@@ -92,7 +92,7 @@ class _Report(ReportWords):
 
     def _alerts(self) -> list[str]:
         alerts, say = self.report.alerts, self.say
-        found = [self.line("report-none-raised")] if not alerts.total else []
+        found = [] if alerts.total or self.report.unknown.hours else [self.line("report-none-raised")]
         past = self._past()
         found += [self.picture(self._weeks_picture(past), self.text("report-weeks"))] if past else []
         if self.report.began_ms is not None and len(past) < SPANS[-1]:
@@ -181,7 +181,8 @@ class _Report(ReportWords):
         if answers.told is not None:
             told = answers.told
             found.append(self.line("report-told", alerts=told.alerts, messages=told.messages, open=told.open))
-        found.append(self.line("report-unanswered-n", n=answers.unanswered, whole=self.report.alerts.total))
+        if not self.report.nothing_known:
+            found.append(self.line("report-unanswered-n", n=answers.unanswered, whole=self.report.alerts.total))
         if answers.named:
             found.append(
                 self.table(
@@ -203,6 +204,8 @@ class _Report(ReportWords):
 
     def _false(self) -> list[str]:
         false, say = self.report.false_alarms, self.say
+        if self.report.nothing_known:
+            return [self.line("report-not-known", hours=self.report.unknown.hours, week=self.report.unknown.week_h)]
         found = [self.line("report-false-sum", n=false.total, ended=false.ended, without=false.without)]
         if false.total:
             rows = [

@@ -10,11 +10,14 @@ import pytest
 from console.board.app import make_app
 from console.board.board_config import BoardConfig
 from console.cli.main import main
+from console.report.main_figures import main_figures
 from console.report.pdf_file import pdf_of
 from console.report.pictures import Bar, bars, fitting, heat
 from console.report.reckoning import week_report
 from console.report.report_page import page_of
+from console.report.week import Week
 from ingest.login import BrokerAddress
+from stream.sentences.catalogue import Sentences
 from tests.console.fake_places import as_file
 from tests.console.report import report_site as site
 from tests.console.serving import served
@@ -135,6 +138,16 @@ def test_the_page_shows_a_week_and_another_one(board, chromium, language, size):
         assert complaints == []
     finally:
         context.close()
+
+
+def test_a_week_of_which_nothing_is_known_has_no_noughts(source):
+    report = week_report(source, Week(2026, 30))
+    assert report.nothing_known
+    assert {amount for _, amount, _ in main_figures(report, Sentences("en"))} == {"—"}
+    said = page_of(report, "en")
+    for comfort in ("No alert was raised", "No alert was left", "0 of the alerts"):
+        assert comfort not in said
+    assert not week_report(source, Week(2026, 48)).nothing_known
 
 
 def test_the_command_writes_a_page_and_says_the_main_figures(source, capsys, tmp_path):
