@@ -217,7 +217,7 @@ def shift_book(reader: StoreReader, site: ShiftSite, shift: ShiftSpan, now_ms: i
         undone=undone,
         gaps=gaps(reader, begin, min(reached, now_ms - _SETTLES_MS)),
         silent=silent(reader, begin, until),
-        notes=[_note(row) for row in book_between(reader.query, begin, until) if row["action"] == "note"],
+        notes=[note_of(row) for row in book_between(reader.query, begin, until) if row["action"] == "note"],
         open=urgent_first(alerts[one] for one in still if one in alerts and alerts[one].ended_ms is None),
         things=open_things(reader, site, shift, now_ms) if told.state == "running" else [],
         received=[] if before is None else _hand_overs(reader, site, before.id),
@@ -309,6 +309,7 @@ def _hand_overs(reader: StoreReader, site: ShiftSite, shift: str) -> list[HandOv
     ]
 
 
-def _note(row: Row) -> Note:
+def note_of(row: Row) -> Note:
+    """Return a note as it is told, from its row in the book."""
     name = row["name"] or row["by"]
     return Note(id=row["id"], ts=row["ts"], by=row["by"], name=name, note=row["note"], alert=row["alert"])

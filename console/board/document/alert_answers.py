@@ -6,6 +6,7 @@ import msgspec
 
 from console.board.document.plain_answers import Names
 from console.deliver.receipts import Receipt
+from console.shift.shift_book import Note
 from ingest.vocabulary import Severity
 from stream.results import Alert, AlertState
 
@@ -39,6 +40,8 @@ class AlertAnswer(AlertRow, frozen=True, kw_only=True):
     """An alert as it stands, how it came to that, and who has been told."""
 
     history: list[AlertRow]
+    notes: list[Note]
+    """Written at it in the shift book, oldest first; empty for who has no right to the book."""
     receipts: list[Receipt] | None = None
     """null: they cannot be read."""
 

@@ -18,8 +18,10 @@ from console.board.operations import Body, Operation, told
 from console.board.routes.history_routes import with_numbers
 from console.board.who import noted_order, press_of, who_of
 from console.deliver.receipts import Receipt, Receipts
+from console.shift.shift_book import note_of
 from ingest.events import NOTE, Command, FalseAlarm, Id
 from stream.sentences.catalogue import Sentences
+from stream.sinks.store.book_table import notes_of
 
 Action = Literal["acknowledge", "clear"]
 MOST_AT_ONCE: Final = 1000
@@ -33,14 +35,21 @@ _REFUSED: Final = ("404 no_alert", "409 already_cleared", "409 already_expired",
 async def alert(request: Request) -> Response:
     """GET /api/alerts/{id}: one alert with all its changes, and who has been told of it."""
     identifier = request.path_params["id"]
-    found, history = await board_of(request).asker.ask(
-        lambda reader: (reader.alert(identifier), reader.alert_history(identifier))
+    may_read = who_of(request).may("book")
+    found, history, notes = await board_of(request).asker.ask(
+        lambda reader: (
+            reader.alert(identifier),
+            reader.alert_history(identifier),
+            notes_of(reader.query, [identifier]).get(identifier, []) if may_read else [],
+        )
     )
     if found is None:
         raise ApiError(404, "no_alert", id=identifier[:64])
     receipts = await anyio.to_thread.run_sync(_receipts, Path(board_of(request).config.store_path).parent, identifier)
     changes = [with_numbers(row) for row in history]
-    return json_response({**with_numbers(found), "history": changes, "receipts": receipts})
+    return json_response(
+        {**with_numbers(found), "history": changes, "notes": [*map(note_of, notes)], "receipts": receipts}
+    )
 
 
 def _receipts(folder: Path, alert: str) -> list[Receipt] | None:

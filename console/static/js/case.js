@@ -136,7 +136,9 @@ function rawBlock() {
 function stepsBlock() {
   // A receipt's time is the wall clock's, which is another than the site's where that is simulated: a list of its own.
   const told = (alert.receipts ?? []).map((one) => el("li", {}, el("time", {}, at(one.at_ms)), el("div", {}, `${word("channel", one.channel)}${one.to ? ` (${one.to})` : ""} · ${word("case-receipt", one.state)}`)));
-  const changes = alert.history.map((one) => el("li", {}, el("time", {}, at(one.changed_ms)), el("div", {}, el("strong", {}, word("case-state", one.state)), one.by && ` ${named(one.by)}`, one.note && el("span", { class: "note" }, named(one.note)), el("span", { class: "note" }, pick(one.text)))));
+  const notes = (alert.notes ?? []).map((one) => ({ changed_ms: one.ts, by: one.name, note: one.note, written: true }));
+  const steps = [...alert.history, ...notes].sort((a, b) => a.changed_ms - b.changed_ms);
+  const changes = steps.map((one) => el("li", {}, el("time", {}, at(one.changed_ms)), el("div", {}, el("strong", {}, one.written ? t("shift-note_here") : word("case-state", one.state)), one.by && ` ${named(one.by)}`, one.note && el("span", { class: "note" }, named(one.note)), el("span", { class: "note" }, pick(one.text)))));
   return [
     block(t("case-steps"), el("ol", { class: "steps" }, changes)),
     block(t("case-told"), alert.receipts === null ? el("p", { class: "bad" }, t("case-receipts_unknown")) : told.length ? el("ol", { class: "steps" }, told) : el("p", { class: "muted" }, t("case-nobody"))),

@@ -129,6 +129,15 @@ def test_the_shifts_of_a_day_and_no_more_than_two_months(site):
         assert wang.get("/api/shifts", params=span).json()["error"] == "bad_span"
 
 
+def test_notes_stand_at_their_alert_for_who_may_read_the_book(site):
+    browser, _, sent, node = site
+    wang = browser("wang")
+    assert wang.post("/api/book", json={"note": "a fair", "alert": "al-1"}).status_code == 202
+    written(node, sent, wang)
+    assert [one["note"] for one in wang.get("/api/alerts/al-1").json()["notes"]][-1:] == ["a fair"]
+    assert browser("sun").get("/api/alerts/al-1").json()["notes"] == []
+
+
 def test_an_engineer_has_no_shift_book(site):
     sun = site[0]("sun")
     assert sun.get("/api/shift").status_code == 403
