@@ -2173,7 +2173,7 @@ board-menu = Pages
 board-page-board = Board
 board-page-bench = Bench
 board-page-docs = API
-board-docs-document = openapi.json
+board-docs-document = Download openapi.json
 board-docs-search = Look for a path or a word
 board-docs-found = { $n ->
     [one] { $n } operation

@@ -55,7 +55,7 @@ def test_alerts_have_their_numbers(board):
         ("state=cleared", {"al-0"}),
         ("person=Li Na", {"al-0"}),
         ("device=nobody", set()),
-        ("reason=any", set()),
+        ("reason=any", {"al-2"}),
         ("severity=critical&state=raised", {"al-1"}),
     ],
 )
