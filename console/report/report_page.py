@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from console.common import in_words
@@ -29,6 +29,12 @@ from stream.sentences.languages import one_script
 STYLE: Final = Path(__file__).resolve().parent.parent / "static" / "css" / "report.css"
 _MOST_ROWS: Final = 12
 """Rows of a table that everything is in on a quiet site; of more it is said how many there are."""
+_Row = TypeVar("_Row")
+
+
+def _first(rows: Sequence[_Row]) -> Sequence[_Row]:
+    """Return the rows that a table shows: one too many takes no more room than the line that would say so."""
+    return rows if len(rows) == _MOST_ROWS + 1 else rows[:_MOST_ROWS]
 
 
 def page_of(report: WeekReport, language: str) -> str:
@@ -118,22 +124,22 @@ class _Report(ReportWords):
                         str(one.count),
                         *map(self.before, one.before),
                     )
-                    for one in alerts.beats[:_MOST_ROWS]
+                    for one in _first(alerts.beats)
                 ],
             )
         )
-        found += self.more(len(alerts.beats), _MOST_ROWS)
+        found += self.more(len(alerts.beats), len(_first(alerts.beats)))
         if alerts.kinds:
             found.append(
                 self.table(
                     ("kind", *header[1:]),
                     [
                         (self.kind(one.kind), str(one.count), *map(self.before, one.before))
-                        for one in alerts.kinds[:_MOST_ROWS]
+                        for one in _first(alerts.kinds)
                     ],
                 )
             )
-            found += self.more(len(alerts.kinds), _MOST_ROWS)
+            found += self.more(len(alerts.kinds), len(_first(alerts.kinds)))
         return found
 
     def _two_heats(
@@ -195,11 +201,11 @@ class _Report(ReportWords):
                             say.pick(one.beat_name) or one.beat or "—",
                             self.name(one.name, one.device) or "—",
                         )
-                        for one in answers.named[:_MOST_ROWS]
+                        for one in _first(answers.named)
                     ],
                 )
             )
-            found += self.more(len(answers.named), _MOST_ROWS)
+            found += self.more(len(answers.named), len(_first(answers.named)))
         return found
 
     def _false(self) -> list[str]:
@@ -268,10 +274,10 @@ class _Report(ReportWords):
                     say("report-h", hours=one.stuck_h),
                     f"{one.quality:.0%}",
                 )
-                for one in devices.rows[:_MOST_ROWS]
+                for one in _first(devices.rows)
             ]
             found.append(self.table(("device", "longest", "since", "dark", "stuck", "quality"), rows))
-            found += self.more(len(devices.rows), _MOST_ROWS)
+            found += self.more(len(devices.rows), len(_first(devices.rows)))
         else:
             found.append(self.line("report-no-trouble", n=devices.known))
         if devices.never:
@@ -299,10 +305,10 @@ class _Report(ReportWords):
         found.append(
             self.listed(
                 f"{self.name(one.name, one.device)}: {in_words(say, 'board-metric', one.metric)}"
-                for one in learnt.grown[:_MOST_ROWS]
+                for one in _first(learnt.grown)
             )
         )
-        found += self.more(len(learnt.grown), _MOST_ROWS)
+        found += self.more(len(learnt.grown), len(_first(learnt.grown)))
         found.append(self.line("report-young", n=learnt.young))
         found.append(self.line("report-accepted", n=len(learnt.accepted)))
         found.append(
@@ -329,10 +335,10 @@ class _Report(ReportWords):
                     end=one.end,
                     days=[Why(f"models-on-{day}") for day in one.weekdays],
                 )
-                for one in shown[:_MOST_ROWS]
+                for one in _first(shown)
             )
         )
-        return found + self.more(len(shown), _MOST_ROWS)
+        return found + self.more(len(shown), len(_first(shown)))
 
     def _unknown(self) -> list[str]:
         unknown, alerts = self.report.unknown, self.report.alerts

@@ -3199,7 +3199,7 @@ report-devices-known = { $n ->
 }
 report-devices-since = Known since { $time }.
 report-began = The site began on { $time }.
-report-gone = Nothing of it is kept: data quality is kept for 30 days (store.health_days).
+report-gone = Nothing is known of it: nothing was running yet, or data quality is not kept so long (store.health_days).
 report-alerts = Alerts
 report-acknowledge = Time until somebody took it up
 report-acknowledge-of = of these: { $severity }

@@ -2912,19 +2912,19 @@ report-of = 共 { $whole } 条
 report-against = 以往各周：{ $mean }（{ $least } 至 { $most }，{ $known } 周）
 report-against-none = 没有可比较的以往各周
 report-p90 = 90% 在 { $p90 } 内（n = { $n }）
-report-none-taken = 没有一条被接手
+report-none-taken = 没有一条被签收
 report-hours-of = { $wanted } 小时中的 { $got } 小时
 report-no-plan-short = 没有计划
 report-false-of = 人员结束的共 { $whole } 条
 report-devices-known = { $n } 台设备
 report-devices-since = 自 { $time } 起已知。
 report-began = 站点自 { $time } 起运行。
-report-gone = 没有保存：数据质量保存 30 天（store.health_days）。
+report-gone = 没有记录：当时尚未运行，或数据质量已超过保存期限（store.health_days）。
 report-alerts = 告警
-report-acknowledge = 接手用时
+report-acknowledge = 签收用时
 report-acknowledge-of = 其中：{ $severity }
 report-clear = 结束用时
-report-unanswered = 无人接手
+report-unanswered = 无人签收
 report-false = 误报
 report-patrol = 巡逻完成
 report-dark = 设备静默
@@ -2982,8 +2982,8 @@ report-heat-before = 以往各周平均（{ $known } 周）
 report-no-beat = 网格之外
 report-told = 各渠道已接收 { $messages } 条消息，涉及 { $alerts } 条告警；{ $open } 条未被接收。
 report-unanswered-n = { $n ->
-    [0] 所有告警都有人接手。
-   *[other] { $whole } 条告警中有 { $n } 条无人接手，其中紧急和警告级别的有：
+    [0] 所有告警都有人签收。
+   *[other] { $whole } 条告警中有 { $n } 条无人签收，其中紧急和警告级别的有：
 }
 report-col-compared = 比较
 report-written = 已写入：{ $file }
@@ -3043,8 +3043,8 @@ report-message = { $lines }
     .lines = {"\u000A"}
 report-message-title = 周报 { $week }
 report-message-alerts = 告警：{ $n } 条（{ $against }）
-report-message-taken = 接手用时：中位数 { $median_s }，90% 在 { $p90_s }内
-report-message-unanswered = 无人接手 { $n } 条；误报 { $false } 条
+report-message-taken = 签收用时：中位数 { $median_s }，90% 在 { $p90_s }内
+report-message-unanswered = 无人签收 { $n } 条；误报 { $false } 条
 report-message-patrol = 巡逻：{ $wanted } 小时中完成 { $got } 小时
 report-message-dark = 设备静默合计 { $hours } 小时（{ $n } 台设备）
 report-message-link = 报告：{ $link }

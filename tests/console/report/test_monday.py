@@ -101,7 +101,7 @@ def test_a_week_is_told_once_in_each_readers_language_with_the_report_in_the_mai
     assert mail["Subject"] == "周报 2026-W48"
     body = mail.get_body()
     assert body is not None
-    assert "无人接手 2 条" in body.get_content()
+    assert "无人签收 2 条" in body.get_content()
     (report,) = mail.iter_attachments()
     assert (report.get_filename(), report.get_content()) == ("s1-2026-W48.pdf", b"%PDF of zh-CN")
     assert site.OFFICER not in text + body.get_content()

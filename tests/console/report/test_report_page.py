@@ -5,6 +5,7 @@ import json
 import re
 import zlib
 
+import msgspec
 import pytest
 
 from console.board.app import make_app
@@ -57,7 +58,7 @@ def test_the_api_gives_the_figures_and_the_report_in_words(board):
     answer = board.get("/api/report?week=2026-W48&lang=zh-CN").json()
     assert answer["report"]["alerts"]["total"] == 5
     assert "湖" not in answer["html"]
-    assert "无人接手" in answer["html"]
+    assert "无人签收" in answer["html"]
     assert answer["weeks"][:2] == ["2026-W49", "2026-W48"]
     assert board.get("/api/report").json()["week"] == "2026-W48"
     for asked, said in (("2026-W60", "expected a week such as"), ("2027-W01", "is a week to come"), ("x", "expected")):
@@ -67,7 +68,7 @@ def test_the_api_gives_the_figures_and_the_report_in_words(board):
 
 
 def test_a_page_needs_nothing_and_says_nothing_of_people(source):
-    for language, word in (("en", "Nobody took up"), ("zh-CN", "无人接手")):
+    for language, word in (("en", "Nobody took up"), ("zh-CN", "无人签收")):
         page = page_of(week_report(source, site.WEEK), language)
         assert word in page
         assert not re.search(r"""(?:src|href)\s{0,3}=|url\(|@import|<script""", page)
@@ -163,3 +164,14 @@ def test_the_command_writes_a_page_and_says_the_main_figures(source, capsys, tmp
     assert json.loads(capsys.readouterr().out)["alerts"]["total"] == 5
     assert main([*common, "--week", "2027-W01"]) == 2
     assert "is a week to come" in capsys.readouterr().err
+
+
+def test_a_table_names_no_single_row_that_is_only_in_the_json(source):
+    report = week_report(source, "2026-W48")
+    (kind, *_) = report.alerts.kinds
+    for rows, shown, left in ((12, 12, False), (13, 13, False), (14, 12, True)):
+        kinds = [msgspec.structs.replace(kind, kind=f"kind-{number}") for number in range(rows)]
+        page = page_of(msgspec.structs.replace(report, alerts=msgspec.structs.replace(report.alerts, kinds=kinds)), "en")
+        assert page.count("kind-") == shown
+        assert ("2 more are" in page) == left
+        assert "One more is" not in page
