@@ -171,7 +171,9 @@ def test_a_table_names_no_single_row_that_is_only_in_the_json(source):
     (kind, *_) = report.alerts.kinds
     for rows, shown, left in ((12, 12, False), (13, 13, False), (14, 12, True)):
         kinds = [msgspec.structs.replace(kind, kind=f"kind-{number}") for number in range(rows)]
-        page = page_of(msgspec.structs.replace(report, alerts=msgspec.structs.replace(report.alerts, kinds=kinds)), "en")
+        page = page_of(
+            msgspec.structs.replace(report, alerts=msgspec.structs.replace(report.alerts, kinds=kinds)), "en"
+        )
         assert page.count("kind-") == shown
         assert ("2 more are" in page) == left
         assert "One more is" not in page
