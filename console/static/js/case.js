@@ -67,15 +67,15 @@ function madeBlock() {
   const newest = found.anomalies[found.anomalies.length - 1];
   const budget = found.budget;
   const odd = newest && newest.p > 0;
+  // A rule expects nothing: what its finding counts are words of alarm, not what the sentence tells.
+  const of = found.by_model ? newest ?? alert : { observed: alert.observed };
+  const numbers = [["case-observed", of.observed], ["case-expected", of.expected]];
   return block(
     t(found.by_model ? "case-model" : "case-rule"),
     el(
       "dl",
       {},
-      newest && [
-        el("dt", {}, t("case-observed")), el("dd", {}, number(newest.observed)),
-        el("dt", {}, t("case-expected")), el("dd", {}, number(newest.expected)),
-      ],
+      numbers.flatMap(([key, value]) => (value == null ? [] : [el("dt", {}, t(key)), el("dd", {}, number(value))])),
       odd && [el("dt", {}, t("case-chance")), el("dd", {}, chance(newest.p))],
       el("dt", {}, t("case-confidence")), el("dd", {}, percent(alert.confidence)),
       el("dt", {}, t("case-devices")), el("dd", {}, devicesOf(alert).map(deviceName).join(t("list-comma"))),

@@ -167,7 +167,7 @@ def test_the_command_writes_a_page_and_says_the_main_figures(source, capsys, tmp
 
 
 def test_a_table_names_no_single_row_that_is_only_in_the_json(source):
-    report = week_report(source, "2026-W48")
+    report = week_report(source, site.WEEK)
     (kind, *_) = report.alerts.kinds
     for rows, shown, left in ((12, 12, False), (13, 13, False), (14, 12, True)):
         kinds = [msgspec.structs.replace(kind, kind=f"kind-{number}") for number in range(rows)]
