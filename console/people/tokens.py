@@ -72,7 +72,7 @@ class Tokens:
         allowed = ROLES[found.role] - NEVER
         if not scope or not allowed.issuperset(scope):
             known = ", ".join(right for right in RIGHTS if right in allowed)
-            raise PeopleError(f"scope is {', '.join(scope)!r}, expected some of what the role {found.role} may: {known}")
+            raise PeopleError(f"scope is {', '.join(scope)!r}, expected some of what role {found.role} may: {known}")
         if len(name) > _MOST_NAME or not name.isprintable():
             raise PeopleError(f"name is {name!r}, expected at most {_MOST_NAME} characters that can be read")
         now_ms = self._people.now_ms()

@@ -2138,10 +2138,6 @@ board-history-false = { $n } { $n ->
     [one] false alarm
    *[other] false alarms
 }
-board-history-alone = { $n } expired by { $n ->
-    [one] itself
-   *[other] themselves
-}
 board-history-none = No alerts on these days.
 board-history-none_filtered = No alerts on these days that fit the filters.
 board-reason-any = Any false alarm

@@ -1949,7 +1949,6 @@ board-history-all_reason = 不限
 board-history-found = 共{ $n }条告警
 board-history-day_alerts = { $n }条告警
 board-history-false = 误报{ $n }条
-board-history-alone = 自行结束{ $n }条
 board-history-none = 这些日期没有告警。
 board-history-none_filtered = 这些日期没有符合条件的告警。
 board-reason-any = 所有误报

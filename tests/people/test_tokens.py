@@ -57,7 +57,7 @@ def test_when_the_role_shrinks_the_token_does(site):
 
 @pytest.mark.parametrize("scope", [[], ["bench"], ["alerts", "links"], ["everything"], ["alerts", ""]])
 def test_a_scope_beyond_the_role_is_refused_by_name(site, scope):
-    with pytest.raises(PeopleError, match=r"scope is .* expected some of what the role duty may: hotspots, alerts"):
+    with pytest.raises(PeopleError, match=r"scope is .* expected some of what role duty may: hotspots, alerts"):
         Tokens(site).make("wang", scope, 60, by="cli:root")
     with pytest.raises(PeopleError, match="no person"):
         Tokens(site).make("nobody", ["alerts"], 60, by="cli:root")

@@ -248,8 +248,7 @@ function drawFound() {
   if (!counted.total) return say(line, t(FILTERS.some((name) => !["from", "to"].includes(name) && asked[name]) ? "history-none_filtered" : "history-none"));
   const sorts = WORDS.severity.filter((one) => counted.severities[one]).map((one) => `${word("severity", one)} ${number(counted.severities[one])}`);
   const wrong = Object.values(counted.reasons).reduce((sum, n) => sum + n, 0);
-  const alone = counted.states.expired ?? 0;
-  const parts = [t("history-found", { n: counted.total }), ...sorts, wrong > 0 && t("history-false", { n: wrong }), alone > 0 && t("history-alone", { n: alone })];
+  const parts = [t("history-found", { n: counted.total }), ...sorts, wrong > 0 && t("history-false", { n: wrong })];
   return say(line, parts.filter(Boolean).join(" · "));
 }
 
