@@ -69,13 +69,13 @@ function madeBlock() {
   const odd = newest && newest.p > 0;
   // A rule expects nothing: what its finding counts are words of alarm, not what the sentence tells.
   const of = found.by_model ? newest ?? alert : { observed: alert.observed };
-  const numbers = [["case-observed", of.observed], ["case-expected", of.expected]];
+  const numbers = [[t("case-observed"), of.observed], [t("case-expected"), of.expected]];
   return block(
     t(found.by_model ? "case-model" : "case-rule"),
     el(
       "dl",
       {},
-      numbers.flatMap(([key, value]) => (value == null ? [] : [el("dt", {}, t(key)), el("dd", {}, number(value))])),
+      numbers.flatMap(([name, value]) => (value == null ? [] : [el("dt", {}, name), el("dd", {}, number(value))])),
       odd && [el("dt", {}, t("case-chance")), el("dd", {}, chance(newest.p))],
       el("dt", {}, t("case-confidence")), el("dd", {}, percent(alert.confidence)),
       el("dt", {}, t("case-devices")), el("dd", {}, devicesOf(alert).map(deviceName).join(t("list-comma"))),

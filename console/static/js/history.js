@@ -126,7 +126,7 @@ function choices(name) {
   if (name === "kind") return (counted?.kinds ?? []).map((kind) => [kind, kindTitle(kind)]).sort(byName);
   if (name === "person") return (counted?.people ?? []).map((one) => [one, named(one)]);
   if (name === "reason") return WORDS.reason.map((one) => [one, word("reason", one)]);
-  return WORDS[name].map((one) => [one, word(name === "state" ? "alertstate" : name, one)]);
+  return WORDS[name].map((one) => [one, name === "state" ? word("lookstate", one) : word(name, one)]);
 }
 
 const shownWord = { beat: beatName, device: deviceName, kind: kindTitle, person: named };
