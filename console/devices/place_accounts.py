@@ -31,12 +31,12 @@ def settle_accounts(settings: Settings, patches: Sequence[Patch], login: BrokerA
     if station is None:
         return Settled([], told=False)
     others = ACCOUNTS | roster_of(settings.patrol).officers.keys()  # whose accounts are no device's
-    had = {name for one in patches for name in _device(one.before)} - others
-    has = {name for one in patches for name in _device(one.after)} - others
+    had = [name for one in patches for name in _device(one.before) if name not in others]
+    has = [name for one in patches for name in _device(one.after) if name not in others]
     credentials = Credentials.of(settings, login)
-    made = station.add_devices(sorted(has - had))
+    made = station.add_devices([name for name in has if name not in had])
     told = bool(made) and credentials.tell() is True
-    for gone in sorted(had - has):
+    for gone in (name for name in had if name not in has):
         ClaimBook(settings.plate_key_file.with_name(CLAIMS)).end(gone)
         credentials.take(gone, "")
     return Settled(made, told)

@@ -120,7 +120,7 @@ def test_how_a_device_connects_is_told_without_its_secret(station, board):
     assert abs(json.loads(shown["message"])["ts"] - wall_ms()) < 60_000
     assert "Authorization: Bearer $TOKEN" in lines["read"]
     assert station.password("gate-01") not in str(shown)
-    assert shown["row"]["connects"] == ["password"]
+    assert "password" in shown["row"]["connects"]
     assert len(shown["fingerprint"]) > 60
 
 

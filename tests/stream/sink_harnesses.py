@@ -13,7 +13,15 @@ import msgspec
 import pytest
 
 from ingest.login import BrokerAddress
-from ingest.vocabulary import DIRECTION_NAMES, KIND_NAMES, PERMIT_VALUES, HiddenState, WindowStatus
+from ingest.vocabulary import (
+    DIRECTION_NAMES,
+    KIND_NAMES,
+    PERMIT_VALUES,
+    HiddenState,
+    Kind,
+    LevelState,
+    WindowStatus,
+)
 from stream.sinks.influx.sink import InfluxSink
 from stream.sinks.jsonl_sink import JsonLinesSink
 from stream.sinks.mqtt_sink import MqttSink
@@ -179,7 +187,8 @@ class JsonLinesHarness(Harness):
             match row.pop("type"):
                 case "window":
                     row["status"] = WindowStatus[row["status"].upper()]
-                    row["state"] = HiddenState[row["state"].upper()]
+                    states = LevelState if row["kind"] == KIND_NAMES[Kind.LEVEL] else HiddenState
+                    row["state"] = states[row["state"].upper()]
                     out["windows"][series(row), row.pop("start"), row.pop("part")] = row
                 case "gate":
                     row["direction"], row["allowed"] = directions[row["direction"]], allowed[row["allowed"]]
