@@ -197,7 +197,9 @@ class Spool:
                 writer.urgent = queue.next
             bound = min(writer.memory_bytes, writer.max_bytes)
             if queue.last.size > bound:
-                writer.drop_last(bound - bound // 100, range(-1, len(Worth)), "memory" if writer.trouble else "full")
+                # A disk that has just become well again has not taken yet what memory holds.
+                why = "memory" if writer.trouble or bound < writer.max_bytes else "full"
+                writer.drop_last(bound - bound // 100, range(-1, len(Worth)), why)
             if rows:
                 writer.sync_due = min(writer.sync_due, now + SYNC_S)
                 writer.tidy_due = min(writer.tidy_due, now + _LOOK_S)

@@ -46,8 +46,12 @@ export const commandAll = (ids, action, says, id) => post(`/api/alerts/${action}
 /** Return this page with its filters, for an address that leads back to it. */
 export const here = () => encodeURIComponent(location.pathname + location.search).replace(/%2F/g, "/");
 
+let leaving = false;
+
 /** Go where one signs in, as nobody is any more; and back to this page from there. */
 export function leave() {
+  if (leaving) return; // several requests are refused at once, and a second way there would break off the first
+  leaving = true;
   location.assign(`/signin?next=${here()}`);
 }
 
