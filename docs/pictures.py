@@ -71,7 +71,7 @@ def _opened(browser: Browser, address: str, language: str, options: argparse.Nam
     screen = {"width": options.width, "height": options.height}
     page = browser.new_context(viewport=screen, locale=language).new_page()  # type: ignore[arg-type]
     page.goto(address)
-    page.locator(".demo button").click()
+    page.locator(".demo button").first.click()  # as the duty officer
     page.wait_for_selector('#link[data-state="live"]')
     return page
 
